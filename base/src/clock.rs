@@ -22,10 +22,7 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(6)
     }
@@ -87,15 +84,8 @@ impl Ids {
     }
 
     fn from_rng(clock: Arc<dyn Clock>, rng: StdRng) -> Self {
-        let state = State {
-            rng,
-            last_millis: 0,
-            counter: 0,
-        };
-        Self {
-            clock,
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { rng, last_millis: 0, counter: 0 };
+        Self { clock, state: Arc::new(Mutex::new(state)) }
     }
 
     fn next_uuid(&self) -> Uuid {
@@ -127,9 +117,7 @@ mod tests {
 
     #[test]
     fn ids_grow_within_one_millisecond_and_repeat_for_a_seed() {
-        let clock = Arc::new(TestClock::new(
-            DateTime::from_timestamp_micros(1_000_000).unwrap(),
-        ));
+        let clock = Arc::new(TestClock::new(DateTime::from_timestamp_micros(1_000_000).unwrap()));
         let ids = Ids::seeded(clock.clone(), 7);
         let made: Vec<UserId> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]));

@@ -23,10 +23,7 @@ where
     let mut figment = Figment::from(Serialized::defaults(T::default()));
     if let Some(file) = file {
         if !file.is_file() {
-            return Err(format!(
-                "configuration file {} does not exist",
-                file.display()
-            ));
+            return Err(format!("configuration file {} does not exist", file.display()));
         }
         figment = figment.merge(Toml::file_exact(file));
     }
@@ -40,10 +37,7 @@ where
 
 fn sentence(error: &figment::Error) -> String {
     let name = error.path.join(".");
-    let source = error
-        .metadata
-        .as_ref()
-        .map(|metadata| metadata.name.to_string());
+    let source = error.metadata.as_ref().map(|metadata| metadata.name.to_string());
     match (name.is_empty(), source) {
         (true, None) => error.kind.to_string(),
         (true, Some(source)) => format!("{} (in {source})", error.kind),

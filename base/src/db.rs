@@ -109,6 +109,38 @@ enum TxInner {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// Where a statement can run: on the database itself, or inside a transaction.
+pub trait Source {
+    /// A statement there; on the database itself it may only read.
+    fn sql(&mut self, sql: impl SqlSafeStr) -> Query<'_>;
+
+    /// Which SQL is spoken there.
+    fn dialect(&self) -> Dialect;
+}
+
+/// The database as a [`Source`] that only reads.
+pub struct Reader<'a>(&'a Db);
+
+impl Source for Reader<'_> {
+    fn sql(&mut self, sql: impl SqlSafeStr) -> Query<'_> {
+        self.0.read(sql)
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+}
+
+impl Source for Tx {
+    fn sql(&mut self, sql: impl SqlSafeStr) -> Query<'_> {
+        self.query(sql)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Self::dialect(self)
+    }
+}
+
 /// A statement with its values, ready to run.
 #[must_use = "a query does nothing until it is run"]
 pub struct Query<'c> {
@@ -158,33 +190,19 @@ impl Db {
             .busy_timeout(Duration::from_secs(5))
             .optimize_on_close(true, None);
         let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(10));
-        let write = pool()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await?;
-        let read = pool()
-            .max_connections(4)
-            .connect_with(options.read_only(true))
-            .await?;
+        let write = pool().max_connections(1).connect_with(options.clone()).await?;
+        let read = pool().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Self::from_pools(Pools::Sqlite { read, write }))
     }
 
     fn from_pools(pools: Pools) -> Self {
-        Self {
-            pools,
-            statements: Arc::default(),
-        }
+        Self { pools, statements: Arc::default() }
     }
 
     /// Brings the schema up to date; running it again changes nothing.
     pub async fn migrate(&self, migrations: Migrations) -> Result<(), MigrateError> {
         let with = |only: &Migrator| {
-            let mut all: Vec<_> = migrations
-                .common
-                .iter()
-                .chain(only.iter())
-                .cloned()
-                .collect();
+            let mut all: Vec<_> = migrations.common.iter().chain(only.iter()).cloned().collect();
             all.sort_by_key(|migration| migration.version);
             Migrator::with_migrations(all)
         };
@@ -215,6 +233,11 @@ impl Db {
         self.statements.load(Ordering::Relaxed)
     }
 
+    /// The database as a place to read from, for functions that also run in transactions.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader(self)
+    }
+
     /// A statement that only reads.
     pub fn read(&self, sql: impl SqlSafeStr) -> Query<'_> {
         let conn = match &self.pools {
@@ -243,10 +266,7 @@ impl Db {
             }
             Pools::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
         };
-        Ok(Tx {
-            inner,
-            statements: self.statements.clone(),
-        })
+        Ok(Tx { inner, statements: self.statements.clone() })
     }
 
     /// Ends all connections; SQLite folds its log into the file.
@@ -303,11 +323,7 @@ impl<'c> Query<'c> {
             Conn::SqlitePool(_) | Conn::Sqlite(_) => Args::Sqlite(SqliteArguments::default()),
             Conn::PgPool(_) | Conn::Pg(_) => Args::Pg(PgArguments::default()),
         };
-        Self {
-            conn,
-            sql: sql.into_sql_str(),
-            args: Ok(args),
-        }
+        Self { conn, sql: sql.into_sql_str(), args: Ok(args) }
     }
 
     /// Binds the next `$n`.
@@ -335,16 +351,9 @@ impl<'c> Query<'c> {
             Err(_) => return self,
         };
         let mut list = String::from("(");
-        let padded = if values.is_empty() {
-            0
-        } else {
-            values.len().next_power_of_two()
-        };
-        for (n, value) in values
-            .iter()
-            .chain(values.last().into_iter().cycle())
-            .take(padded)
-            .enumerate()
+        let padded = if values.is_empty() { 0 } else { values.len().next_power_of_two() };
+        for (n, value) in
+            values.iter().chain(values.last().into_iter().cycle()).take(padded).enumerate()
         {
             let comma = if n == 0 { "" } else { "," };
             // Writing to a string cannot fail.
@@ -360,22 +369,18 @@ impl<'c> Query<'c> {
     /// Runs the statement; how many rows it changed.
     pub async fn execute(self) -> Result<u64> {
         Ok(match (self.conn, self.args?) {
-            (Conn::SqlitePool(pool), Args::Sqlite(args)) => query_with(self.sql, args)
-                .execute(pool)
-                .await?
-                .rows_affected(),
-            (Conn::Sqlite(conn), Args::Sqlite(args)) => query_with(self.sql, args)
-                .execute(conn)
-                .await?
-                .rows_affected(),
-            (Conn::PgPool(pool), Args::Pg(args)) => query_with(self.sql, args)
-                .execute(pool)
-                .await?
-                .rows_affected(),
-            (Conn::Pg(conn), Args::Pg(args)) => query_with(self.sql, args)
-                .execute(conn)
-                .await?
-                .rows_affected(),
+            (Conn::SqlitePool(pool), Args::Sqlite(args)) => {
+                query_with(self.sql, args).execute(pool).await?.rows_affected()
+            }
+            (Conn::Sqlite(conn), Args::Sqlite(args)) => {
+                query_with(self.sql, args).execute(conn).await?.rows_affected()
+            }
+            (Conn::PgPool(pool), Args::Pg(args)) => {
+                query_with(self.sql, args).execute(pool).await?.rows_affected()
+            }
+            (Conn::Pg(conn), Args::Pg(args)) => {
+                query_with(self.sql, args).execute(conn).await?.rows_affected()
+            }
             (Conn::SqlitePool(_) | Conn::Sqlite(_), Args::Pg(_))
             | (Conn::PgPool(_) | Conn::Pg(_), Args::Sqlite(_)) => {
                 unreachable!("the arguments follow the connection")

@@ -95,12 +95,7 @@ impl UserErrorCode {
 impl UserError {
     /// An error with a code and a sentence, not tied to a field.
     pub fn new(code: UserErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            path: None,
-            retry_after_ms: None,
-        }
+        Self { code, message: message.into(), path: None, retry_after_ms: None }
     }
 
     /// Names the input field at fault: `"input.name"` becomes a path.
@@ -148,9 +143,7 @@ impl Error {
 
     /// A value at `path` (dotted, from `input`) has the wrong form.
     pub fn invalid(path: &str, message: impl Into<String>) -> Self {
-        UserError::new(UserErrorCode::BadUserInput, message)
-            .at(path)
-            .into()
+        UserError::new(UserErrorCode::BadUserInput, message).at(path).into()
     }
 
     /// The state changed under the caller.

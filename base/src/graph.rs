@@ -15,8 +15,7 @@ pub const MAX_PAGE: usize = 100;
 
 /// Reads an id that a client sent at `path`; an id of another kind is bad input.
 pub fn parse_id<K: Kind>(path: &str, id: &ID) -> Result<Id<K>> {
-    id.parse()
-        .map_err(|error: crate::id::IdError| Error::invalid(path, error.to_string()))
+    id.parse().map_err(|error: crate::id::IdError| Error::invalid(path, error.to_string()))
 }
 
 /// Reads an optional id that a client sent at `path`.
@@ -98,21 +97,13 @@ impl PageArguments {
             (None, Some(last)) => (size("last", last)?, PageEnd::Back),
             (None, None) => (DEFAULT_PAGE, end),
         };
-        Ok(Page {
-            size,
-            end,
-            after: self.after,
-            before: self.before,
-        })
+        Ok(Page { size, end, after: self.after, before: self.before })
     }
 
     /// Checks the arguments of a list that can only be read from the front.
     pub fn check_forward(self) -> Result<Page> {
         if self.last.is_some() || self.before.is_some() {
-            return Err(Error::invalid(
-                "last",
-                "this list is read with first and after",
-            ));
+            return Err(Error::invalid("last", "this list is read with first and after"));
         }
         self.check(PageEnd::Front)
     }
@@ -139,16 +130,8 @@ pub struct Slice<T> {
 impl<T> Slice<T> {
     /// The same page with other rows.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Slice<U> {
-        let Self {
-            rows,
-            has_previous,
-            has_next,
-        } = self;
-        Slice {
-            rows: rows.into_iter().map(change).collect(),
-            has_previous,
-            has_next,
-        }
+        let Self { rows, has_previous, has_next } = self;
+        Slice { rows: rows.into_iter().map(change).collect(), has_previous, has_next }
     }
 }
 
@@ -166,20 +149,12 @@ impl Page {
         match self.end {
             PageEnd::Front => {
                 rows.truncate(self.size);
-                Slice {
-                    rows,
-                    has_previous: self.after.is_some(),
-                    has_next: more,
-                }
+                Slice { rows, has_previous: self.after.is_some(), has_next: more }
             }
             PageEnd::Back => {
                 let surplus = rows.len().saturating_sub(self.size);
                 rows.drain(..surplus);
-                Slice {
-                    rows,
-                    has_previous: more,
-                    has_next: self.before.is_some(),
-                }
+                Slice { rows, has_previous: more, has_next: self.before.is_some() }
             }
         }
     }
@@ -245,18 +220,12 @@ pub enum Blank {
 impl TextRule {
     /// A text that must say something.
     pub const fn required(max_bytes: usize) -> Self {
-        Self {
-            max_bytes,
-            blank: Blank::Refused,
-        }
+        Self { max_bytes, blank: Blank::Refused }
     }
 
     /// A text that may be empty.
     pub const fn optional(max_bytes: usize) -> Self {
-        Self {
-            max_bytes,
-            blank: Blank::Allowed,
-        }
+        Self { max_bytes, blank: Blank::Allowed }
     }
 
     /// Checks `text`, which the client sent at `path`.
@@ -268,15 +237,10 @@ impl TextRule {
         }
         if text.len() > self.max_bytes {
             let message = format!("{name} is longer than {} bytes", self.max_bytes);
-            return Err(UserError::new(UserErrorCode::TooLong, message)
-                .at(path)
-                .into());
+            return Err(UserError::new(UserErrorCode::TooLong, message).at(path).into());
         }
         if text.contains('\0') {
-            return Err(Error::invalid(
-                path,
-                format!("{name} contains a NUL character"),
-            ));
+            return Err(Error::invalid(path, format!("{name} contains a NUL character")));
         }
         Ok(())
     }
@@ -305,47 +269,19 @@ mod tests {
 
     #[test]
     fn a_page_knows_what_lies_beyond_its_ends() {
-        let front = PageArguments {
-            first: Some(2),
-            ..Default::default()
-        }
-        .check(PageEnd::Back)
-        .unwrap();
-        let slice = Slice {
-            rows: vec![1, 2],
-            has_previous: false,
-            has_next: true,
-        };
+        let front =
+            PageArguments { first: Some(2), ..Default::default() }.check(PageEnd::Back).unwrap();
+        let slice = Slice { rows: vec![1, 2], has_previous: false, has_next: true };
         assert_eq!(front.cut(vec![1, 2, 3]), slice);
-        let back = PageArguments {
-            before: Some("x".into()),
-            ..Default::default()
-        };
-        let back = Page {
-            size: 2,
-            ..back.check(PageEnd::Back).unwrap()
-        };
-        let slice = Slice {
-            rows: vec![2, 3],
-            has_previous: true,
-            has_next: true,
-        };
+        let back = PageArguments { before: Some("x".into()), ..Default::default() };
+        let back = Page { size: 2, ..back.check(PageEnd::Back).unwrap() };
+        let slice = Slice { rows: vec![2, 3], has_previous: true, has_next: true };
         assert_eq!(back.cut(vec![1, 2, 3]), slice);
         assert!(
-            PageArguments {
-                first: Some(101),
-                ..Default::default()
-            }
-            .check(PageEnd::Front)
-            .is_err()
+            PageArguments { first: Some(101), ..Default::default() }.check(PageEnd::Front).is_err()
         );
         assert!(
-            PageArguments {
-                first: Some(-1),
-                ..Default::default()
-            }
-            .check(PageEnd::Front)
-            .is_err()
+            PageArguments { first: Some(-1), ..Default::default() }.check(PageEnd::Front).is_err()
         );
     }
 }

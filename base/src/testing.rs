@@ -35,12 +35,7 @@ pub async fn each_database<F>(migrations: Migrations, test: F)
 where
     F: AsyncFn(TestDb),
 {
-    test(
-        fresh(Dialect::Sqlite, migrations)
-            .await
-            .expect("SQLite needs nothing"),
-    )
-    .await;
+    test(fresh(Dialect::Sqlite, migrations).await.expect("SQLite needs nothing")).await;
     if let Some(database) = fresh(Dialect::Postgres, migrations).await {
         test(database).await;
     }
@@ -49,11 +44,7 @@ where
 /// A migrated database, or nothing where PostgreSQL is missing and may be.
 pub async fn fresh(dialect: Dialect, migrations: Migrations) -> Option<TestDb> {
     let database = empty(dialect).await?;
-    database
-        .db
-        .migrate(migrations)
-        .await
-        .expect("the migrations run on an empty database");
+    database.db.migrate(migrations).await.expect("the migrations run on an empty database");
     Some(database)
 }
 
@@ -69,16 +60,10 @@ pub async fn empty(dialect: Dialect) -> Option<TestDb> {
 }
 
 async fn create_database(server: &str) -> String {
-    let admin = Db::connect(server, 1)
-        .await
-        .expect("TEST_POSTGRES_URL names a running server");
+    let admin = Db::connect(server, 1).await.expect("TEST_POSTGRES_URL names a running server");
     let name = format!("t_{}", random_name());
     let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    admin
-        .write(create)
-        .execute()
-        .await
-        .expect("this role may create databases");
+    admin.write(create).execute().await.expect("this role may create databases");
     admin.close().await;
     let (base, query) = server.split_once('?').unwrap_or((server, ""));
     let (base, _) = base.rsplit_once('/').expect("the URL names a database");
@@ -111,10 +96,7 @@ fn find_or_start() -> Option<String> {
         Err(why) => {
             let advice = "install PostgreSQL 15 or later (Debian: apt-get install postgresql), \
                           or set TEST_POSTGRES_URL to a server that may create databases";
-            assert!(
-                std::env::var("CI").is_err(),
-                "no PostgreSQL for the tests: {why}; {advice}"
-            );
+            assert!(std::env::var("CI").is_err(), "no PostgreSQL for the tests: {why}; {advice}");
             eprintln!("SKIPPED on PostgreSQL: {why}; {advice}");
             None
         }
@@ -131,11 +113,7 @@ fn start_cluster() -> Result<String, String> {
     // PostgreSQL refuses to run as root.
     let user = run("id", &["-u"])?;
     let prefix = if user.trim() == "0" {
-        let account = if run("id", &["-u", "postgres"]).is_ok() {
-            "postgres"
-        } else {
-            "nobody"
-        };
+        let account = if run("id", &["-u", "postgres"]).is_ok() { "postgres" } else { "nobody" };
         run("chown", &[account, &dir.display().to_string()])?;
         format!("setpriv --reuid={account} --regid=$(id -g {account}) --clear-groups ")
     } else {
@@ -161,17 +139,11 @@ fn start_cluster() -> Result<String, String> {
         .map_err(|error| error.to_string())?;
     *WATCHER.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
     wait_for(&dir, &bin)?;
-    Ok(format!(
-        "postgres://postgres@localhost/postgres?host={}",
-        dir.display()
-    ))
+    Ok(format!("postgres://postgres@localhost/postgres?host={}", dir.display()))
 }
 
 fn find_binaries() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut candidates: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
     candidates.sort();
     candidates.extend(run("pg_config", &["--bindir"]).map(|path| path.trim().into()));
@@ -190,10 +162,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "another process has no event to await"
-)]
+#[expect(clippy::disallowed_methods, reason = "another process has no event to await")]
 fn wait_for(dir: &Path, bin: &Path) -> Result<(), String> {
     let ready = bin.join("pg_isready");
     let started = Instant::now();

@@ -7,6 +7,8 @@ use skald_base::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
+type Row = (UserId, DateTime<Utc>, i64, bool, Json<Vec<String>>, Option<Vec<u8>>);
+
 async fn both(test: impl AsyncFn(Db)) {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         // The folder must outlive the database in it.
@@ -21,6 +23,20 @@ fn at(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(1_790_000_000_000_000 + micros).unwrap()
 }
 
+async fn insert(db: &Db, row: &Row) {
+    let (id, at, n, yes, data, bytes) = row.clone();
+    db.write("INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(id)
+        .bind(at)
+        .bind(n)
+        .bind(yes)
+        .bind(data)
+        .bind(bytes)
+        .execute()
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn values_survive_and_moments_sort() {
     both(async |db| {
@@ -31,51 +47,20 @@ async fn values_survive_and_moments_sort() {
         .execute()
         .await
         .unwrap();
-        type Row = (
-            UserId,
-            DateTime<Utc>,
-            i64,
-            bool,
-            Json<Vec<String>>,
-            Option<Vec<u8>>,
-        );
-        let micros = [
-            0, 1, 10, 999, 1_000, 1_001, 100_000, 999_999, 1_000_000, 1_500_000,
-        ];
+        let micros = [0, 1, 10, 999, 1_000, 1_001, 100_000, 999_999, 1_000_000, 1_500_000];
         let mut rows: Vec<Row> = Vec::new();
-        for (n, micros) in micros.into_iter().enumerate() {
-            let id = UserId::from_uuid(Uuid::from_u128(n as u128));
+        for (n, micros) in (0_i64..).zip(micros) {
+            let id = UserId::from_uuid(Uuid::from_u128(n.unsigned_abs().into()));
             let tags = Json(vec!["ё".to_owned(), n.to_string()]);
-            rows.push((
-                id,
-                at(micros),
-                n as i64,
-                n % 2 == 0,
-                tags,
-                (n == 3).then(|| vec![1, 2]),
-            ));
+            rows.push((id, at(micros), n, n % 2 == 0, tags, (n == 3).then(|| vec![1, 2])));
         }
-        for row in rows.iter().rev().cloned() {
-            db.write("INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6)")
-                .bind(row.0)
-                .bind(row.1)
-                .bind(row.2)
-                .bind(row.3)
-                .bind(row.4)
-                .bind(row.5)
-                .execute()
-                .await
-                .unwrap();
+        for row in rows.iter().rev() {
+            insert(&db, row).await;
         }
-        let read: Vec<Row> = db
-            .read("SELECT id, at, n, yes, data, bytes FROM t ORDER BY at")
-            .all()
-            .await
-            .unwrap();
+        let read: Vec<Row> =
+            db.read("SELECT id, at, n, yes, data, bytes FROM t ORDER BY at").all().await.unwrap();
         assert_eq!(read, rows);
-        let ids: Vec<UserId> = [5, 2, 7]
-            .map(|n| UserId::from_uuid(Uuid::from_u128(n)))
-            .to_vec();
+        let ids: Vec<UserId> = [5, 2, 7].map(|n| UserId::from_uuid(Uuid::from_u128(n))).to_vec();
         let some: Vec<(i64,)> = db
             .read("SELECT n FROM t WHERE id IN (..) AND n > 2 ORDER BY n")
             .bind_list(&ids)
@@ -105,32 +90,16 @@ async fn values_survive_and_moments_sort() {
 #[tokio::test]
 async fn a_dropped_transaction_never_happened_and_violations_are_told_apart() {
     both(async |db| {
-        db.write("CREATE TABLE t (n BIGINT PRIMARY KEY)")
-            .execute()
-            .await
-            .unwrap();
+        db.write("CREATE TABLE t (n BIGINT PRIMARY KEY)").execute().await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        tx.query("INSERT INTO t VALUES ($1)")
-            .bind(1_i64)
-            .execute()
-            .await
-            .unwrap();
+        tx.query("INSERT INTO t VALUES ($1)").bind(1_i64).execute().await.unwrap();
         drop(tx);
         let mut tx = db.begin().await.unwrap();
-        tx.query("INSERT INTO t VALUES ($1)")
-            .bind(2_i64)
-            .execute()
-            .await
-            .unwrap();
+        tx.query("INSERT INTO t VALUES ($1)").bind(2_i64).execute().await.unwrap();
         tx.commit().await.unwrap();
         let rows: Vec<(i64,)> = db.read("SELECT n FROM t").all().await.unwrap();
         assert_eq!(rows, [(2,)]);
-        let twice = db
-            .write("INSERT INTO t VALUES ($1)")
-            .bind(2_i64)
-            .execute()
-            .await
-            .unwrap_err();
+        let twice = db.write("INSERT INTO t VALUES ($1)").bind(2_i64).execute().await.unwrap_err();
         assert!(skald_base::Error::from(twice).is_unique_violation());
         let before = db.statements();
         db.read("SELECT n FROM t").all::<(i64,)>().await.unwrap();
@@ -146,22 +115,13 @@ async fn concurrent_writers_wait_for_each_other() {
             .execute()
             .await
             .unwrap();
-        db.write("INSERT INTO t VALUES (1, 0)")
-            .execute()
-            .await
-            .unwrap();
+        db.write("INSERT INTO t VALUES (1, 0)").execute().await.unwrap();
         let bump = || async {
             let mut tx = db.begin().await.unwrap();
-            let lock = tx.pick(
-                "SELECT n FROM t WHERE id = 1",
-                "SELECT n FROM t WHERE id = 1 FOR UPDATE",
-            );
+            let lock =
+                tx.pick("SELECT n FROM t WHERE id = 1", "SELECT n FROM t WHERE id = 1 FOR UPDATE");
             let (n,): (i64,) = tx.query(lock).one().await.unwrap();
-            tx.query("UPDATE t SET n = $1 WHERE id = 1")
-                .bind(n + 1)
-                .execute()
-                .await
-                .unwrap();
+            tx.query("UPDATE t SET n = $1 WHERE id = 1").bind(n + 1).execute().await.unwrap();
             tx.commit().await.unwrap();
         };
         futures_util::future::join_all((0..50).map(|_| bump())).await;
