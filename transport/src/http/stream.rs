@@ -1,0 +1,188 @@
+//! Many answers in one HTTP response: server-sent events and Apollo's multipart.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+use http::{HeaderName, HeaderValue, header};
+use serde::Serialize;
+use tokio::time::{Instant, Sleep};
+
+use crate::answer::{Answer, json};
+use crate::error::{code, coded};
+use crate::lifetime::{Ending, Lifetime};
+use crate::settings::Settings;
+
+pub(super) type Answers = BoxStream<'static, Answer>;
+
+/// Looks at what is there at once, so that a request error can still have its status.
+///
+/// Validation does not wait for anything, so it is over after the first poll.
+pub(super) async fn open(mut answers: Answers) -> Result<Answers, Answer> {
+    match futures_util::poll!(answers.next()) {
+        Poll::Ready(Some(answer)) if answer.is_request_error() => Err(answer),
+        Poll::Ready(Some(answer)) => Ok(stream::iter([answer]).chain(answers).boxed()),
+        Poll::Ready(None) => Ok(stream::empty().boxed()),
+        Poll::Pending => Ok(answers),
+    }
+}
+
+pub(super) fn response(
+    framing: Framing,
+    answers: Answers,
+    lifetime: Lifetime,
+    settings: &Settings,
+) -> Response {
+    let heartbeat = Duration::from_millis(match framing {
+        Framing::Events => settings.streams.sse_heartbeat_ms,
+        Framing::Multipart => settings.streams.multipart_heartbeat_ms,
+    });
+    let frames = Frames {
+        framing,
+        answers,
+        lifetime,
+        heartbeat,
+        silence: Box::pin(tokio::time::sleep(heartbeat)),
+        state: State::Opening,
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(framing.content_type())),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // nginx would collect events until its buffer is full.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (headers, Body::from_stream(frames)).into_response()
+}
+
+/// How answers are written one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Framing {
+    Events,
+    Multipart,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    payload: Option<&'a Answer>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [async_graphql::ServerError],
+}
+
+impl Framing {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream; charset=utf-8",
+            Self::Multipart => "multipart/mixed;boundary=graphql;subscriptionSpec=1.0",
+        }
+    }
+
+    /// Tells the client that the stream is open although nothing has happened yet.
+    fn opening(self) -> &'static str {
+        match self {
+            Self::Events => ":\n\n",
+            Self::Multipart => "\r\n--graphql",
+        }
+    }
+
+    fn heartbeat(self) -> String {
+        match self {
+            Self::Events => ":\n\n".to_owned(),
+            Self::Multipart => part("{}"),
+        }
+    }
+
+    fn answer(self, answer: &Answer) -> String {
+        match self {
+            Self::Events => format!("event: next\ndata: {}\n\n", answer.to_json()),
+            // Errors before execution concern the stream, not one of its events.
+            Self::Multipart if answer.is_request_error() => {
+                part(&json(&Payload { payload: None, errors: answer.errors() }))
+            }
+            Self::Multipart => part(&json(&Payload { payload: Some(answer), errors: &[] })),
+        }
+    }
+
+    fn complete(self) -> &'static str {
+        match self {
+            Self::Events => "event: complete\ndata:\n\n",
+            Self::Multipart => "--\r\n",
+        }
+    }
+
+    fn ending(self, ending: Ending) -> String {
+        let message = match ending {
+            Ending::Closing if matches!(self, Self::Events) => {
+                // Without `complete` the client knows that it has to come again.
+                return String::new();
+            }
+            Ending::Closing => coded(code::UNAVAILABLE, "the server is restarting", None),
+            Ending::Expired => coded(code::UNAUTHENTICATED, "the token has expired", None),
+            Ending::Revoked => coded(code::UNAUTHENTICATED, "the token was revoked", None),
+        };
+        self.answer(&Answer::refused(vec![message])) + self.complete()
+    }
+}
+
+/// The boundary follows at once: clients read a part when they see its end.
+fn part(body: &str) -> String {
+    format!("\r\ncontent-type: application/json\r\n\r\n{body}\r\n--graphql")
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Opening,
+    Open,
+    Done,
+}
+
+struct Frames {
+    framing: Framing,
+    answers: Answers,
+    lifetime: Lifetime,
+    heartbeat: Duration,
+    silence: Pin<Box<Sleep>>,
+    state: State,
+}
+
+impl Frames {
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<String>> {
+        if let Poll::Ready(ending) = self.lifetime.poll_end(cx) {
+            self.state = State::Done;
+            return Poll::Ready(Some(self.framing.ending(ending)));
+        }
+        if let Poll::Ready(answer) = self.answers.poll_next_unpin(cx) {
+            self.silence.as_mut().reset(Instant::now() + self.heartbeat);
+            let Some(answer) = answer else {
+                self.state = State::Done;
+                return Poll::Ready(Some(self.framing.complete().to_owned()));
+            };
+            return Poll::Ready(Some(self.framing.answer(&answer)));
+        }
+        std::task::ready!(self.silence.as_mut().poll(cx));
+        self.silence.as_mut().reset(Instant::now() + self.heartbeat);
+        Poll::Ready(Some(self.framing.heartbeat()))
+    }
+}
+
+impl Stream for Frames {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let frames = self.get_mut();
+        let frame = match frames.state {
+            State::Opening => {
+                frames.state = State::Open;
+                Some(frames.framing.opening().to_owned())
+            }
+            State::Open => std::task::ready!(frames.poll_open(cx)),
+            State::Done => None,
+        };
+        Poll::Ready(frame.map(|frame| Ok(Bytes::from(frame))))
+    }
+}

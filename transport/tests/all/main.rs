@@ -1,0 +1,12 @@
+//! The transport as clients see it: a toy schema behind a real listening socket.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod http;
+mod lifecycle;
+mod page;
+mod real_clients;
+mod server;
+mod toy;
+mod websocket;
+mod websocket_limits;
