@@ -18,6 +18,7 @@ mod document;
 mod error;
 mod execution;
 mod http;
+mod impatient;
 mod lifecycle;
 mod lifetime;
 mod listen;

@@ -15,10 +15,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::impatient::Impatient;
 use crate::lifecycle::Shutdown;
 
 /// A client that sends its headers slower than this holds a connection for nothing.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that reads nothing for so long holds a connection, and a stream, for nothing.
+///
+/// Longer than a socket's own limit, which can still say why it closes.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than a query may take.
 const GRACE: Duration = Duration::from_secs(20);
 /// Pause after a failed accept, which usually means that all file handles are taken.
@@ -33,6 +38,7 @@ pub async fn serve(
     shutdown: Shutdown,
 ) -> std::io::Result<()> {
     let connections = TaskTracker::new();
+    let abandoned = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.closing.cancelled() => break,
@@ -40,8 +46,9 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = converse(stream, peer, router.clone(), shutdown.closing.clone());
-                shutdown.tasks.spawn(connections.track_future(connection));
+                let conversation = converse(stream, peer, router.clone(), shutdown.closing.clone());
+                let conversation = abandoned.clone().run_until_cancelled_owned(conversation);
+                shutdown.tasks.spawn(connections.track_future(conversation));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -53,6 +60,7 @@ pub async fn serve(
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
         tracing::warn!("connections were still busy at the end of the grace period");
+        abandoned.cancel();
     }
     Ok(())
 }
@@ -69,7 +77,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, closing: 
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Impatient::new(stream, WRITE_TIMEOUT)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {

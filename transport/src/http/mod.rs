@@ -36,7 +36,7 @@ pub(crate) async fn serve<E: Executor>(
     request: Request,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    if parts.headers.contains_key(header::UPGRADE) {
+    if is_websocket(&parts) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) => websocket::upgrade(server, upgrade, &parts)
                 .unwrap_or_else(|refusal| reply::refusal(refusal, None)),
@@ -54,6 +54,12 @@ pub(crate) async fn serve<E: Executor>(
         _ => Err(method_not_allowed("use POST or GET")),
     };
     outcome.unwrap_or_else(|refusal| reply::refusal(refusal, exchange.accept.json()))
+}
+
+/// Clients also offer other upgrades (`h2c`), which may be ignored.
+fn is_websocket(parts: &Parts) -> bool {
+    let upgrade = parts.headers.get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Somebody typed the address into a browser.

@@ -54,6 +54,17 @@ async fn other_methods_are_refused() {
 }
 
 #[tokio::test]
+async fn other_upgrades_are_ignored() {
+    let server = TestServer::start().await;
+    let request = server
+        .post()
+        .header("connection", "upgrade")
+        .header("upgrade", "h2c")
+        .json(&json!({ "query": "{ hello }" }));
+    assert_eq!(Answer::of(request.send().await.unwrap()).await.status, 200);
+}
+
+#[tokio::test]
 async fn bodies_that_need_no_preflight_are_refused() {
     let server = TestServer::start().await;
     let body = r#"{"query":"mutation{touch}"}"#;

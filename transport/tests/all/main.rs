@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod documents;
+mod errors;
 mod http;
 mod lifecycle;
+mod nulls;
 mod page;
 mod real_clients;
 mod server;
+mod streams;
 mod toy;
 mod websocket;
 mod websocket_limits;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::{
-    Context, EmptySubscription, Error, ErrorExtensions, MergedSubscription, Object, Result, Schema,
-    SimpleObject, Subscription,
+    Context, EmptySubscription, Error, ErrorExtensions, Guard, MergedSubscription, Object, Result,
+    Schema, SimpleObject, Subscription,
 };
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::Notify;
@@ -32,9 +32,9 @@ pub(crate) struct Signals {
 }
 
 /// Signals when a resolver or stream is dropped.
-struct Guard(Arc<Signals>);
+struct Dropped(Arc<Signals>);
 
-impl Drop for Guard {
+impl Drop for Dropped {
     fn drop(&mut self) {
         self.0.drops.fetch_add(1, Ordering::SeqCst);
         self.0.dropped.notify_one();
@@ -44,7 +44,7 @@ impl Drop for Guard {
 pub(crate) fn schema(signals: Arc<Signals>) -> Toy {
     Schema::build(Query, Mutation, Subscriptions::default())
         .data(signals)
-        .limit_complexity(200)
+        .limit_complexity(400)
         .finish()
 }
 
@@ -59,6 +59,15 @@ fn fault() -> Error {
 /// Not `!`, or the macro's code behind it would be unreachable.
 fn explode<T>() -> T {
     panic!("on purpose")
+}
+
+/// Lets nobody through.
+struct Never;
+
+impl Guard for Never {
+    async fn check(&self, _: &Context<'_>) -> Result<()> {
+        Err(denied())
+    }
 }
 
 pub(crate) struct Query;
@@ -129,6 +138,11 @@ impl Query {
         Err(denied())
     }
 
+    #[graphql(guard = "Never")]
+    async fn guarded(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn fault(&self) -> Option<Result<String>> {
         Some(Err(fault()))
     }
@@ -148,7 +162,7 @@ impl Query {
 
     async fn wait(&self, ctx: &Context<'_>) -> Result<bool> {
         let signals = ctx.data::<Arc<Signals>>()?;
-        let _guard = Guard(Arc::clone(signals));
+        let _guard = Dropped(Arc::clone(signals));
         signals.entered.notify_one();
         signals.released.notified().await;
         Ok(true)
@@ -184,7 +198,7 @@ impl Streams {
     async fn silence(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = i32>> {
         let signals = Arc::clone(ctx.data::<Arc<Signals>>()?);
         signals.entered.notify_one();
-        let guard = Guard(signals);
+        let guard = Dropped(signals);
         Ok(stream::pending().map(move |count| {
             let _guard = &guard;
             count
@@ -194,7 +208,7 @@ impl Streams {
     /// A kilobyte at a time, for ever.
     async fn firehose(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = String>> {
         let signals = Arc::clone(ctx.data::<Arc<Signals>>()?);
-        let guard = Guard(Arc::clone(&signals));
+        let guard = Dropped(Arc::clone(&signals));
         Ok(stream::repeat_with(move || {
             let _guard = &guard;
             signals.poured.fetch_add(1, Ordering::SeqCst);
