@@ -1,0 +1,170 @@
+//! Names people sign in with: what is allowed, and which two are the same (pure).
+
+use skald_base::{Error, Result, UserError, UserErrorCode};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_security::confusable_detection::skeleton;
+
+/// The longest e-mail address that can be delivered to, in bytes.
+const MAX_EMAIL: usize = 254;
+
+/// A checked username with the two forms in which it must be unique.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Username {
+    /// As its owner writes it.
+    pub(crate) text: String,
+    /// Case-folded: what finds it.
+    pub(crate) key: String,
+    /// With look-alikes made equal: who is it taken for?
+    pub(crate) skeleton: String,
+}
+
+impl Username {
+    /// Checks a username from the input field at `path`.
+    pub(crate) fn parse(path: &str, text: &str) -> Result<Self> {
+        let text: String = text.trim().nfkc().collect();
+        match text.chars().count() {
+            0 => {
+                let error = UserError::new(UserErrorCode::Blank, "username is empty");
+                return Err(error.at(path).into());
+            }
+            1..=2 => return Err(Error::invalid(path, "username needs 3 characters at least")),
+            3..=32 => {}
+            _ => {
+                let message = "username is longer than 32 characters";
+                let error = UserError::new(UserErrorCode::TooLong, message);
+                return Err(error.at(path).into());
+            }
+        }
+        if !is_well_formed(&text) {
+            let message = "username may hold letters, digits, \"_\", \"-\" and \".\", \
+                           and begins with a letter or digit";
+            return Err(Error::invalid(path, message));
+        }
+        let key = fold(&text);
+        let skeleton = look_alike(&key);
+        Ok(Self { text, key, skeleton })
+    }
+}
+
+fn is_well_formed(text: &str) -> bool {
+    let begins = text.chars().next().is_some_and(char::is_alphanumeric);
+    // Marks belong to their letter in many scripts; stacks of them are graffiti.
+    let mut marks = 0;
+    begins
+        && text.chars().all(|letter| {
+            marks = if is_combining_mark(letter) { marks + 1 } else { 0 };
+            (letter.is_alphanumeric() || marks > 0 || "_-.".contains(letter)) && marks <= 2
+        })
+}
+
+/// Makes texts equal that differ only in case or in how they are encoded.
+pub(crate) fn fold(text: &str) -> String {
+    // Up and down again, letter by letter, takes "ß" to "ss" and both sigmas to one.
+    // PostgreSQL takes no NUL, and no name has one.
+    let text = text.replace('\0', "\u{fffd}");
+    let upper: String = text.nfkc().flat_map(char::to_uppercase).collect();
+    upper.chars().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// Makes names equal that look alike (UTS 39); never shown to anybody.
+fn look_alike(key: &str) -> String {
+    let text: String = skeleton(key).collect();
+    fold(&text)
+}
+
+/// Checks an e-mail address from the input field at `path`; gives it and its folded form.
+pub(crate) fn parse_email(path: &str, text: &str) -> Result<(String, String)> {
+    let text: String = text.trim().nfc().collect();
+    if text.len() > MAX_EMAIL {
+        let message = format!("email is longer than {MAX_EMAIL} bytes");
+        return Err(UserError::new(UserErrorCode::TooLong, message).at(path).into());
+    }
+    let parts: Vec<&str> = text.split('@').collect();
+    let odd = |letter: char| letter.is_whitespace() || letter.is_control();
+    let ([local, domain], false) = (parts.as_slice(), text.contains(odd)) else {
+        return Err(Error::invalid(path, "not an e-mail address"));
+    };
+    if local.is_empty() || domain.is_empty() {
+        return Err(Error::invalid(path, "not an e-mail address"));
+    }
+    let key = fold(&text);
+    Ok((text, key))
+}
+
+/// What somebody typed to sign in: a username or an e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Login {
+    /// A folded username.
+    Username(String),
+    /// A folded e-mail address.
+    Email(String),
+}
+
+impl Login {
+    /// Reads a login; any text is one.
+    pub(crate) fn parse(text: &str) -> Self {
+        let key: String = fold(text.trim()).chars().take(MAX_EMAIL).collect();
+        if key.contains('@') { Self::Email(key) } else { Self::Username(key) }
+    }
+
+    /// The folded text.
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Username(key) | Self::Email(key) => key,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Username {
+        Username::parse("input.username", text).unwrap()
+    }
+
+    #[test]
+    fn names_of_any_script_are_fine() {
+        for text in ["freya", "Фрейя", "山田太郎", "हिन्दी", "a.b-c_d", "Ørsted9"]
+        {
+            assert_eq!(name(text).text, text);
+        }
+        for text in [
+            "",
+            "ab",
+            ".abc",
+            "a b c",
+            "abc\u{200b}",
+            "a\u{0}bc",
+            "a@b",
+            "🐉🐉🐉",
+            "e\u{301}\u{301}\u{301}\u{301}xy",
+        ] {
+            assert!(Username::parse("input.username", text).is_err(), "{text}");
+        }
+        assert!(Username::parse("input.username", &"a".repeat(33)).is_err());
+    }
+
+    #[test]
+    fn the_same_name_in_other_clothes_is_the_same() {
+        assert_eq!(name("Freya").key, name("FREYA").key);
+        assert_eq!(name("Straße").key, name("STRASSE").key);
+        assert_eq!(name("ｆｒｅｙａ").key, name("freya").key);
+        // Cyrillic е, digit one, digit zero.
+        assert_eq!(name("frеya").skeleton, name("freya").skeleton);
+        assert_ne!(name("frеya").key, name("freya").key);
+        assert_eq!(name("freya1").skeleton, name("freyal").skeleton);
+        assert_eq!(name("od1n0").skeleton, name("OdlnO").skeleton);
+        assert_ne!(name("freya").skeleton, name("freyr").skeleton);
+    }
+
+    #[test]
+    fn an_address_has_one_at_sign_and_two_ends() {
+        let (text, key) = parse_email("input.email", " Freya@Asgard.Example ").unwrap();
+        assert_eq!((&*text, &*key), ("Freya@Asgard.Example", "freya@asgard.example"));
+        for text in ["", "freya", "@x", "x@", "a@b@c", "a b@c", "a\n@c"] {
+            assert!(parse_email("input.email", text).is_err(), "{text}");
+        }
+        assert!(parse_email("input.email", &format!("a@{}", "b".repeat(253))).is_err());
+    }
+}

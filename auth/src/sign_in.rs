@@ -1,0 +1,327 @@
+//! Signing in and out: a sign-in is a device, and the family of its refresh tokens.
+//!
+//! A refresh token is good for one exchange. If the answer is lost, the same
+//! token is taken again as long as its successor was not used; that successor
+//! is replaced, so that one token is live. A token whose successor was used is
+//! in two hands: the whole sign-in ends.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use skald_base::{
+    Error, Result, Role, SignInId, Tx, UserError, UserErrorCode, UserId, Viewer, config::Secret,
+};
+
+use crate::{
+    account::{Account, Credentials},
+    app::Auth,
+    name::Login,
+    password::{Password, Verdict},
+    revocation::Revocation,
+    store,
+    throttle::{Key, Network},
+    token,
+};
+
+pub(crate) use crate::token::refresh::TokenHash;
+
+/// Two refreshes this close together are a race of one client, not a theft.
+const RACE: TimeDelta = TimeDelta::seconds(60);
+
+/// A device that holds tokens.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct SignIn {
+    pub(crate) id: SignInId,
+    pub(crate) account_id: UserId,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) last_used_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// What is stored of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct RefreshToken {
+    pub(crate) hash: TokenHash,
+    pub(crate) sign_in_id: SignInId,
+    pub(crate) predecessor: Option<TokenHash>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) used_at: Option<DateTime<Utc>>,
+    pub(crate) replaced_at: Option<DateTime<Utc>>,
+}
+
+/// Where a login comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) network: Option<Network>,
+    pub(crate) user_agent: Option<String>,
+}
+
+impl Origin {
+    pub(crate) fn network(&self) -> Option<Network> {
+        self.network
+    }
+}
+
+/// A user with fresh tokens.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) account: Account,
+    pub(crate) access_token: Secret,
+    pub(crate) access_token_expires_at: DateTime<Utc>,
+    pub(crate) refresh_token: Secret,
+}
+
+impl Auth {
+    /// Signs in with a username or e-mail address and a password.
+    pub(crate) async fn login(
+        &self,
+        from: &Origin,
+        login: &str,
+        password: Password,
+    ) -> Result<Granted> {
+        let login = Login::parse(login);
+        let found = store::account::credentials_by_login(&self.db, &login).await?;
+        // By account where there is one: its name and its address share the tries.
+        let whom =
+            found.as_ref().map_or_else(|| login.key().to_owned(), |found| found.id.to_string());
+        let known = self.check_password(from.network, whom, found, password).await?;
+        let known = known.ok_or_else(|| {
+            UserError::new(UserErrorCode::BadCredentials, "wrong name or password")
+        })?;
+        let granted = self.sign_in(known.id, from).await?;
+        tracing::info!(user = %known.id, "user signed in");
+        Ok(granted)
+    }
+
+    /// Compares a password, if there are tries left; gives the credentials it fits.
+    async fn check_password(
+        &self,
+        network: Option<Network>,
+        whom: String,
+        found: Option<Credentials>,
+        password: Password,
+    ) -> Result<Option<Credentials>> {
+        let throttle = &self.config.throttle;
+        let by_address = network.map(Key::LoginAddress);
+        if let Some(key) = &by_address {
+            self.throttle.take(key, throttle.login_per_address)?;
+        }
+        let by_account = Key::LoginAccount(whom, network);
+        self.throttle.take(&by_account, throttle.login_per_account)?;
+        let stored = found.as_ref().map(|found| &*found.password_hash);
+        let verdict = self.passwords.verify(password, stored).await?;
+        let (Some(found), Verdict::Right { rehashed }) = (found, verdict) else {
+            return Ok(None);
+        };
+        if let Some(key) = &by_address {
+            self.throttle.give_back(key);
+        }
+        self.throttle.give_back(&by_account);
+        if let Some(stronger) = rehashed {
+            store::account::strengthen(&self.db, &found, stronger).await?;
+        }
+        Ok(Some(found))
+    }
+
+    /// Begins a sign-in of this user.
+    pub(crate) async fn sign_in(&self, user: UserId, from: &Origin) -> Result<Granted> {
+        let account = self.account(user).await?;
+        let mut tx = self.db.begin().await?;
+        let granted = self.grant(&mut tx, account, from).await?;
+        tx.commit().await?;
+        Ok(granted)
+    }
+
+    /// Begins a sign-in within a transaction.
+    pub(crate) async fn grant(
+        &self,
+        tx: &mut Tx,
+        account: Account,
+        from: &Origin,
+    ) -> Result<Granted> {
+        let now = self.clock.now();
+        let sign_in = SignIn {
+            id: self.ids.next(),
+            account_id: account.id,
+            created_at: now,
+            last_used_at: now,
+            expires_at: now + self.config.sign_in_life(),
+            ended_at: None,
+            user_agent: from.user_agent.clone(),
+        };
+        store::sign_in::insert(tx, &sign_in).await?;
+        self.issue(tx, account, &sign_in, None).await
+    }
+
+    /// Makes an access token and the refresh token that follows `predecessor`.
+    async fn issue(
+        &self,
+        tx: &mut Tx,
+        account: Account,
+        sign_in: &SignIn,
+        predecessor: Option<TokenHash>,
+    ) -> Result<Granted> {
+        let now = self.clock.now();
+        let (refresh_token, hash) = token::refresh::generate()?;
+        let stored = RefreshToken {
+            hash,
+            sign_in_id: sign_in.id,
+            predecessor,
+            created_at: now,
+            expires_at: (now + self.config.refresh_life()).min(sign_in.expires_at),
+            used_at: None,
+            replaced_at: None,
+        };
+        store::sign_in::insert_token(tx, &stored).await?;
+        let (access_token, access_token_expires_at) = self.access_token(&account, sign_in.id)?;
+        Ok(Granted { account, access_token, access_token_expires_at, refresh_token })
+    }
+
+    /// Exchanges a refresh token for fresh tokens.
+    pub(crate) async fn refresh(&self, presented: &str) -> Result<Granted> {
+        let now = self.clock.now();
+        let hash = TokenHash::of(presented);
+        let mut tx = self.db.begin().await?;
+        let sign_in = store::sign_in::lock_by_token(&mut tx, &hash).await?;
+        let token = store::sign_in::find_token(&mut tx, &hash).await?;
+        let (Some(sign_in), Some(token)) = (sign_in, token) else {
+            return Err(refused());
+        };
+        if sign_in.ended_at.is_some() || sign_in.expires_at <= now || token.expires_at <= now {
+            return Err(refused());
+        }
+        if !exchange(&mut tx, &token, now).await? {
+            if token.replaced_at.is_none_or(|at| at + RACE < now) {
+                return self.end_family(tx, &sign_in).await;
+            }
+            return Err(refused());
+        }
+        store::sign_in::touch(&mut tx, sign_in.id, now).await?;
+        let account = store::account::find_in(&mut tx, sign_in.account_id).await?;
+        let account = account.ok_or_else(refused)?;
+        let granted = self.issue(&mut tx, account, &sign_in, Some(hash)).await?;
+        tx.commit().await?;
+        Ok(granted)
+    }
+
+    /// A used token came back: thief or owner, both are out.
+    async fn end_family(&self, mut tx: Tx, sign_in: &SignIn) -> Result<Granted> {
+        self.end(&mut tx, sign_in.id).await?;
+        tx.commit().await?;
+        self.revoke(&[sign_in.id]);
+        tracing::warn!(sign_in = %sign_in.id, user = %sign_in.account_id,
+            "refresh token used twice: sign-in ended");
+        Err(refused())
+    }
+
+    /// Ends the sign-in of a refresh token, or else the viewer's; which one it was.
+    pub(crate) async fn logout(
+        &self,
+        viewer: &Viewer,
+        presented: Option<&str>,
+    ) -> Result<Option<SignInId>> {
+        let mut tx = self.db.begin().await?;
+        let by_token = match presented {
+            Some(text) => store::sign_in::lock_by_token(&mut tx, &TokenHash::of(text)).await?,
+            None => None,
+        };
+        let own = viewer.user().ok().map(|viewer| viewer.sign_in);
+        let Some(id) = by_token.map(|sign_in| sign_in.id).or(own) else {
+            return Ok(None);
+        };
+        self.end(&mut tx, id).await?;
+        tx.commit().await?;
+        self.revoke(&[id]);
+        Ok(Some(id))
+    }
+
+    /// Ends one of the viewer's sign-ins; an admin may end anybody's.
+    pub(crate) async fn end_sign_in(&self, viewer: &Viewer, id: SignInId) -> Result<()> {
+        let viewer = viewer.user()?;
+        let found = store::sign_in::find(&self.db, id).await?;
+        found
+            .filter(|found| found.account_id == viewer.id || viewer.role == Role::Admin)
+            .ok_or_else(|| Error::not_found("sign-in"))?;
+        let mut tx = self.db.begin().await?;
+        self.end(&mut tx, id).await?;
+        tx.commit().await?;
+        self.revoke(&[id]);
+        Ok(())
+    }
+
+    /// Sets a new password, knowing the old one; ends the user's other sign-ins.
+    pub(crate) async fn change_password(
+        &self,
+        viewer: &Viewer,
+        network: Option<Network>,
+        current: Password,
+        new: Password,
+    ) -> Result<Account> {
+        let viewer = viewer.user()?;
+        let account = self.account(viewer.id).await?;
+        let found = store::account::credentials(&self.db, viewer.id).await?;
+        let whom = viewer.id.to_string();
+        let fits = self.check_password(network, whom, found, current).await?;
+        if fits.is_none() {
+            let wrong = UserError::new(UserErrorCode::BadCredentials, "wrong password");
+            return Err(wrong.at("input.currentPassword").into());
+        }
+        self.replace_password(&account, new, Some(viewer.sign_in)).await?;
+        Ok(account)
+    }
+
+    /// Ends a sign-in and notes it for every process.
+    async fn end(&self, tx: &mut Tx, id: SignInId) -> Result<()> {
+        let now = self.clock.now();
+        if store::sign_in::end(tx, id, now).await? {
+            let ended = Revocation::SignInEnded(id);
+            store::revocation::insert(tx, &self.ids, ended, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a user's sign-ins but one and notes it for every process.
+    pub(crate) async fn end_all(
+        &self,
+        tx: &mut Tx,
+        user: UserId,
+        keep: Option<SignInId>,
+    ) -> Result<Vec<SignInId>> {
+        let now = self.clock.now();
+        let ended = store::sign_in::end_all(tx, user, keep, now).await?;
+        for id in &ended {
+            let ended = Revocation::SignInEnded(*id);
+            store::revocation::insert(tx, &self.ids, ended, now).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Makes ended sign-ins known in this process at once; call it after the commit.
+    pub(crate) fn revoke(&self, ended: &[SignInId]) {
+        for id in ended {
+            self.revocations.apply(Revocation::SignInEnded(*id), self.clock.now());
+        }
+    }
+}
+
+/// Marks a token as used, or withdraws its unused successor; false if it has no right to one.
+async fn exchange(tx: &mut Tx, token: &RefreshToken, now: DateTime<Utc>) -> Result<bool> {
+    if token.replaced_at.is_some() {
+        return Ok(false);
+    }
+    if token.used_at.is_some() {
+        return store::sign_in::replace_successor(tx, &token.hash, now).await;
+    }
+    store::sign_in::use_token(tx, &token.hash, now).await?;
+    Ok(true)
+}
+
+fn refused() -> Error {
+    UserError::new(
+        UserErrorCode::RefreshTokenInvalid,
+        "this refresh token is no longer valid, sign in again",
+    )
+    .at("input.refreshToken")
+    .into()
+}
