@@ -40,5 +40,5 @@ pub(crate) fn may_connect(headers: &HeaderMap, allowed: &[String]) -> bool {
 fn is_same(origin: &str, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    matches!((host, authority), (Some(host), Some(authority)) if host.eq_ignore_ascii_case(authority))
+    host.zip(authority).is_some_and(|(host, authority)| host.eq_ignore_ascii_case(authority))
 }

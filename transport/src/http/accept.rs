@@ -1,5 +1,7 @@
 //! Chooses the media type of an answer from `Accept`.
 
+use std::cmp::Reverse;
+
 use http::{HeaderMap, header};
 
 /// The ways an answer can be written.
@@ -28,7 +30,7 @@ struct Range {
 pub(crate) struct Accept(Vec<Range>);
 
 /// Higher is better: quality first, then the place in the header.
-type Preference = (u16, std::cmp::Reverse<usize>);
+type Preference = (u16, Reverse<usize>);
 
 impl Accept {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
@@ -45,8 +47,8 @@ impl Accept {
     }
 
     pub(crate) fn json(&self) -> Option<Media> {
-        let json = self.preference("application/json", false);
-        let graphql = self.preference("application/graphql-response+json", false);
+        let json = self.named("application/json");
+        let graphql = self.named("application/graphql-response+json");
         match (json, graphql) {
             (None, None) => None,
             (json, graphql) if graphql > json => Some(Media::GraphqlJson),
@@ -56,8 +58,11 @@ impl Accept {
 
     /// How to write many answers.
     pub(crate) fn streaming(&self) -> Option<Media> {
-        let events = self.preference("text/event-stream", false);
-        let multipart = self.preference("multipart/mixed", true);
+        let events = self.named("text/event-stream");
+        // Without the parameter another protocol is meant (incremental delivery).
+        let multipart = self.preference(|range| {
+            (range.has_subscription_spec && range.kind == "multipart/mixed").then_some(2)
+        });
         match (events, multipart) {
             (None, None) => None,
             (events, multipart) if multipart > events => Some(Media::Multipart),
@@ -67,29 +72,22 @@ impl Accept {
 
     /// Whether this is a browser that navigates here.
     pub(crate) fn prefers_html(&self) -> bool {
-        let is_named = self.0.iter().any(|range| range.kind == "text/html");
-        let html = self.preference("text/html", false);
-        is_named
-            && html > self.preference("application/json", false)
-            && html > self.preference("application/graphql-response+json", false)
+        let html = self.preference(|range| (range.kind == "text/html").then_some(2));
+        html > self.named("application/json")
+            && html > self.named("application/graphql-response+json")
+    }
+
+    fn named(&self, kind: &str) -> Option<Preference> {
+        self.preference(|range| range.specificity(kind))
     }
 
     /// The most specific range decides, as RFC 9110 says.
-    fn preference(&self, kind: &str, needs_subscription_spec: bool) -> Option<Preference> {
-        let matching = |range: &&(usize, &Range)| {
-            if needs_subscription_spec {
-                range.1.kind == kind && range.1.has_subscription_spec
-            } else {
-                range.1.specificity(kind).is_some()
-            }
-        };
-        let ranges: Vec<_> = self.0.iter().enumerate().collect();
-        ranges
-            .iter()
-            .filter(matching)
-            .max_by_key(|(index, range)| (range.specificity(kind), std::cmp::Reverse(*index)))
-            .map(|(index, range)| (range.quality, std::cmp::Reverse(*index)))
-            .filter(|(quality, _)| *quality > 0)
+    fn preference(&self, specificity: impl Fn(&Range) -> Option<u8>) -> Option<Preference> {
+        let ranges = self.0.iter().enumerate();
+        let (_, place, range) = ranges
+            .filter_map(|(index, range)| Some((specificity(range)?, Reverse(index), range)))
+            .max_by_key(|(specificity, place, _)| (*specificity, *place))?;
+        (range.quality > 0).then_some((range.quality, place))
     }
 }
 
