@@ -9,7 +9,12 @@ const server = process.env.SKALD_URL ?? 'http://127.0.0.1:8000';
 export default defineConfig({
   resolve: {
     alias: [
-      { find: 'monaco-graphql/esm/monaco-editor.js', replacement: source('monaco/editor.js') },
+      // By its own package it is imported as a neighbour.
+      { find: /^(monaco-graphql\/esm|\.)\/monaco-editor(\.js)?$/, replacement: source('monaco/editor.js') },
+      {
+        find: /^.*\/(diffEditor\/diffEditorWidget|multiDiffEditor\/multiDiffEditorWidget)\.js$/,
+        replacement: source('monaco/no-diff.js'),
+      },
       { find: 'prettier/parser-babel', replacement: source('monaco/prettier-json.ts') },
       { find: 'prettier/plugins/estree', replacement: source('monaco/prettier-json.ts') },
     ],
