@@ -1,0 +1,56 @@
+//! Weaving a reply: which sentences are said, and in which order.
+//!
+//! Everything here is pure: the same story and seed give the same text.
+
+mod english;
+mod russian;
+mod scenes;
+mod sentences;
+mod template;
+mod tongue;
+mod weaver;
+
+use rand::{SeedableRng, rngs::StdRng};
+
+use self::scenes::{count_words, paragraphs};
+use self::weaver::Weaver;
+use super::super::Request;
+
+/// What the storyteller has to say to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) thought: String,
+    pub(super) text: String,
+}
+
+/// How much is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Usual,
+    /// A thought of about sixty words.
+    Thoughtful,
+    /// About 1,500 words.
+    Long,
+}
+
+const LONG_WORDS: usize = 1_450;
+
+/// Writes a reply.
+pub(super) fn write(request: &Request, size: Size) -> Reply {
+    let mut weaver = Weaver::new(request, StdRng::seed_from_u64(request.seed));
+    let thought = weaver.thought(size == Size::Thoughtful);
+    let mut text = paragraphs(&weaver.passage());
+    while size == Size::Long && count_words(&text) < LONG_WORDS {
+        weaver.turn_page(&text);
+        text.push_str("\n\n");
+        text.push_str(&paragraphs(&weaver.passage()));
+    }
+    if let Some(note) = weaver.note() {
+        text.push_str("\n\n");
+        text.push_str(note);
+    }
+    Reply { thought, text }
+}
+
+#[cfg(test)]
+mod tests;
