@@ -22,21 +22,21 @@ pub use node::{AuthEntities, AuthOnlyQuery, Node, UserLoader};
 pub use sign_in::SignInMutation;
 pub use user::{AuthQuery, User};
 
-/// Everything of auth that changes something.
+/// Everything of auth that can be changed.
 #[derive(MergedObject, Default)]
-pub struct AuthMutation(SignInMutation, AccountMutation);
+pub struct AuthMutation(AccountMutation, SignInMutation);
 
-/// The root of auth's own schema.
+/// Everything that can be asked.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 pub struct AloneQuery(AuthQuery, AuthOnlyQuery, AuthEntities);
 
-/// The root of the subgraph that is composed with core's.
+/// Everything that can be asked.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 pub struct SubgraphQuery(AuthQuery, AuthEntities);
 
-/// The root of what changes something, in a schema without core.
+/// Everything that can be changed.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Mutation")]
 pub struct AloneMutation(AuthMutation);

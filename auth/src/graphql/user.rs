@@ -1,13 +1,10 @@
 //! Users in the graph: what anybody sees, and what only the owner and admins see.
 
-use async_graphql::{
-    Context, ID, Object,
-    connection::{Connection, Edge},
-};
+use async_graphql::{Context, ID, Object, SimpleObject, connection::PageInfo};
 use chrono::{DateTime, Utc};
 use skald_base::{
     Role, Viewer,
-    graph::{PageArguments, time_cursor},
+    graph::{PageArguments, Slice, time_cursor},
 };
 
 use super::{
@@ -133,22 +130,56 @@ impl SignIn {
     }
 }
 
-/// What a list of users knows of the whole.
-pub(super) struct UserTotals {
+/// A page of users.
+pub(super) struct UserConnection {
+    slice: Slice<Person>,
     search: Search,
 }
 
-/// What a list of users knows of the whole.
-#[Object]
-impl UserTotals {
-    /// How many users there are in all; counted only when it is asked for.
-    async fn total_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
-        let count = async || Ok(store::account::count(&auth(ctx)?.db, &self.search).await?);
-        Some(count().await.map_err(|error: skald_base::Error| error.into()))
-    }
+/// A user on a page, and where they stand in the list.
+#[derive(SimpleObject)]
+pub(super) struct UserEdge {
+    /// Give it as `after` to read on from here.
+    cursor: String,
+    /// The user.
+    node: User,
 }
 
-type Users = Connection<String, User, UserTotals>;
+fn cursor(person: &Person) -> String {
+    time_cursor(person.created_at, person.id)
+}
+
+/// A page of users.
+#[Object]
+impl UserConnection {
+    /// The users with their cursors.
+    async fn edges(&self) -> Vec<UserEdge> {
+        let edge =
+            |person: &Person| UserEdge { cursor: cursor(person), node: User(person.clone()) };
+        self.slice.rows.iter().map(edge).collect()
+    }
+
+    /// The users.
+    async fn nodes(&self) -> Vec<User> {
+        self.slice.rows.iter().cloned().map(User).collect()
+    }
+
+    /// Whether there is more, and where it begins.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_previous_page: self.slice.has_previous,
+            has_next_page: self.slice.has_next,
+            start_cursor: self.slice.rows.first().map(cursor),
+            end_cursor: self.slice.rows.last().map(cursor),
+        }
+    }
+
+    /// How many users there are in all; counted only when it is asked for.
+    async fn total_count(&self, ctx: &Context<'_>) -> Option<async_graphql::Result<i64>> {
+        let count = async || store::account::count(&auth(ctx)?.db, &self.search).await;
+        Some(count().await.map_err(Into::into))
+    }
+}
 
 /// Questions about users.
 #[derive(Default)]
@@ -183,23 +214,12 @@ impl AuthQuery {
         #[graphql(desc = "Only users after this cursor.")] after: Option<String>,
         #[graphql(desc = "A part of the username; admins may give a whole e-mail address.")]
         search: Option<String>,
-    ) -> async_graphql::Result<Users> {
+    ) -> async_graphql::Result<UserConnection> {
         let viewer = viewer(ctx).user()?;
         let arguments = PageArguments { first, after, ..PageArguments::default() };
         let page = arguments.check_forward()?;
         let search = Search::new(viewer, search.as_deref());
         let slice = auth(ctx)?.list_accounts(viewer, &search, &page).await?;
-        let mut users = Users::with_additional_fields(
-            slice.has_previous,
-            slice.has_next,
-            UserTotals { search },
-        );
-        users.edges.extend(
-            slice
-                .rows
-                .into_iter()
-                .map(|person| Edge::new(time_cursor(person.created_at, person.id), User(person))),
-        );
-        Ok(users)
+        Ok(UserConnection { slice, search })
     }
 }

@@ -1,9 +1,12 @@
 //! Signing keys change while tokens live; other replicas follow.
 
+use std::time::Duration;
+
 use axum::{body::Body, http::Request};
 use chrono::TimeDelta;
 use skald_auth::{AuthConfig, KeyError, OpenError, TokenError, http};
-use skald_base::{Ids, config::Secret};
+use skald_base::{Ids, Lifecycle, config::Secret};
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::world::{World, story, story_with};
@@ -95,6 +98,24 @@ async fn replicas_learn_of_keys_logouts_and_roles() {
         // One that starts now knows it, too.
         let third = restart(&world).await;
         assert_eq!(third.viewer(&phone).await, "the sign-in has ended");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_background_task_does_so_by_itself_and_ends_with_the_process() {
+    story(async |world| {
+        let other = restart(&world).await;
+        let freya = world.register("freya").await;
+        let caller = other.auth.verifier().verify(freya.token()).unwrap();
+        let socket = other.auth.verifier().watch(&caller);
+        let logout = "mutation { logout(input: {}) { signInId } }";
+        world.ask(&freya, logout, serde_json::json!({})).await;
+        let lifecycle = Lifecycle::new();
+        other.auth.background(&lifecycle);
+        timeout(Duration::from_secs(30), socket.cancelled()).await.unwrap();
+        let stopped = lifecycle.stop(Duration::from_secs(30));
+        timeout(Duration::from_secs(20), stopped).await.unwrap();
     })
     .await;
 }

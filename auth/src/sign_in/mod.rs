@@ -1,11 +1,10 @@
 //! Signing in and out: a sign-in is a device, and the family of its refresh tokens.
 //!
-//! A refresh token is good for one exchange. If the answer is lost, the same
-//! token is taken again as long as its successor was not used; that successor
-//! is replaced, so that one token is live. A token whose successor was used is
-//! in two hands: the whole sign-in ends.
+//! How a sign-in lives on is in [`refresh`]; how it begins and ends is here.
 
-use chrono::{DateTime, TimeDelta, Utc};
+mod refresh;
+
+use chrono::{DateTime, Utc};
 use skald_base::{
     Error, Result, Role, SignInId, Tx, UserError, UserErrorCode, UserId, Viewer, config::Secret,
 };
@@ -22,9 +21,6 @@ use crate::{
 };
 
 pub(crate) use crate::token::refresh::TokenHash;
-
-/// Two refreshes this close together are a race of one client, not a theft.
-const RACE: TimeDelta = TimeDelta::seconds(60);
 
 /// A device that holds tokens.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -110,14 +106,16 @@ impl Auth {
         let by_account = Key::LoginAccount(whom, network);
         self.throttle.take(&by_account, throttle.login_per_account)?;
         let stored = found.as_ref().map(|found| &*found.password_hash);
-        let verdict = self.passwords.verify(password, stored).await?;
-        let (Some(found), Verdict::Right { rehashed }) = (found, verdict) else {
+        let verdict = self.passwords.verify(password, stored).await;
+        if !matches!(verdict, Ok(Verdict::Wrong)) {
+            // Neither the right password nor a full queue was a guess.
+            for key in by_address.iter().chain([&by_account]) {
+                self.throttle.give_back(key);
+            }
+        }
+        let (Some(found), Verdict::Right { rehashed }) = (found, verdict?) else {
             return Ok(None);
         };
-        if let Some(key) = &by_address {
-            self.throttle.give_back(key);
-        }
-        self.throttle.give_back(&by_account);
         if let Some(stronger) = rehashed {
             store::account::strengthen(&self.db, &found, stronger).await?;
         }
@@ -176,43 +174,6 @@ impl Auth {
         store::sign_in::insert_token(tx, &stored).await?;
         let (access_token, access_token_expires_at) = self.access_token(&account, sign_in.id)?;
         Ok(Granted { account, access_token, access_token_expires_at, refresh_token })
-    }
-
-    /// Exchanges a refresh token for fresh tokens.
-    pub(crate) async fn refresh(&self, presented: &str) -> Result<Granted> {
-        let now = self.clock.now();
-        let hash = TokenHash::of(presented);
-        let mut tx = self.db.begin().await?;
-        let sign_in = store::sign_in::lock_by_token(&mut tx, &hash).await?;
-        let token = store::sign_in::find_token(&mut tx, &hash).await?;
-        let (Some(sign_in), Some(token)) = (sign_in, token) else {
-            return Err(refused());
-        };
-        if sign_in.ended_at.is_some() || sign_in.expires_at <= now || token.expires_at <= now {
-            return Err(refused());
-        }
-        if !exchange(&mut tx, &token, now).await? {
-            if token.replaced_at.is_none_or(|at| at + RACE < now) {
-                return self.end_family(tx, &sign_in).await;
-            }
-            return Err(refused());
-        }
-        store::sign_in::touch(&mut tx, sign_in.id, now).await?;
-        let account = store::account::find_in(&mut tx, sign_in.account_id).await?;
-        let account = account.ok_or_else(refused)?;
-        let granted = self.issue(&mut tx, account, &sign_in, Some(hash)).await?;
-        tx.commit().await?;
-        Ok(granted)
-    }
-
-    /// A used token came back: thief or owner, both are out.
-    async fn end_family(&self, mut tx: Tx, sign_in: &SignIn) -> Result<Granted> {
-        self.end(&mut tx, sign_in.id).await?;
-        tx.commit().await?;
-        self.revoke(&[sign_in.id]);
-        tracing::warn!(sign_in = %sign_in.id, user = %sign_in.account_id,
-            "refresh token used twice: sign-in ended");
-        Err(refused())
     }
 
     /// Ends the sign-in of a refresh token, or else the viewer's; which one it was.
@@ -303,25 +264,4 @@ impl Auth {
             self.revocations.apply(Revocation::SignInEnded(*id), self.clock.now());
         }
     }
-}
-
-/// Marks a token as used, or withdraws its unused successor; false if it has no right to one.
-async fn exchange(tx: &mut Tx, token: &RefreshToken, now: DateTime<Utc>) -> Result<bool> {
-    if token.replaced_at.is_some() {
-        return Ok(false);
-    }
-    if token.used_at.is_some() {
-        return store::sign_in::replace_successor(tx, &token.hash, now).await;
-    }
-    store::sign_in::use_token(tx, &token.hash, now).await?;
-    Ok(true)
-}
-
-fn refused() -> Error {
-    UserError::new(
-        UserErrorCode::RefreshTokenInvalid,
-        "this refresh token is no longer valid, sign in again",
-    )
-    .at("input.refreshToken")
-    .into()
 }
