@@ -70,7 +70,7 @@ pub(super) const NARRATION: Narration = Narration {
         "“{Echo}” — the question goes on ringing after it has been asked.",
         "{S} [turn|turns] it over, “{echo}”, as if looking for the seam.",
         "“{Echo}” — and the quiet that comes after is a different quiet from before.",
-        "{S} [repeat|repeats] it without a sound, only with the lips: “{echo}”.",
+        "{S} [repeat|repeats] it without a sound, only with the lips: “{echo}.”",
         "“{Echo}” — somebody was bound to ask it sooner or later.",
     ],
     echoed_statements: &[
