@@ -121,6 +121,8 @@ export async function startMock({ port = 0, tokenLife = 15 * 60_000, deltaPause 
   const messages = new Map();
   const sockets = new Set();
   const counts = { refreshes: 0, connections: 0 };
+  let failuresLeft = 0;
+  let onRefresh = () => {};
   const newId = (prefix) => `${prefix}_${randomUUID().replaceAll('-', '').slice(0, 26)}`;
   const refusal = (code, message) => ({ errors: [{ code, message, path: null, retryAfterMs: null }] });
 
@@ -299,6 +301,7 @@ export async function startMock({ port = 0, tokenLife = 15 * 60_000, deltaPause 
       const user = refreshTokens.get(input.refreshToken);
       if (!user) return refusal('INVALID_REFRESH_TOKEN', 'This sign-in has ended. Sign in again.');
       refreshTokens.delete(input.refreshToken);
+      onRefresh();
       return grant(user);
     },
     logout({ input }) {
@@ -359,6 +362,11 @@ export async function startMock({ port = 0, tokenLife = 15 * 60_000, deltaPause 
     let body = '';
     for await (const piece of request) body += piece;
     const { query, variables, operationName } = JSON.parse(body);
+    if (failuresLeft > 0 && query.includes('refresh(')) {
+      failuresLeft -= 1;
+      response.writeHead(503).end('Back in a moment.');
+      return;
+    }
     const { authorization } = request.headers;
     const entry = readToken(authorization);
     const result =
@@ -455,6 +463,15 @@ export async function startMock({ port = 0, tokenLife = 15 * 60_000, deltaPause 
     endTokens() {
       accessTokens.clear();
       for (const socket of sockets) socket.close(4403, 'The token has ended');
+    },
+    /** From now on access tokens live this long. */
+    setTokenLife(milliseconds) {
+      tokenLife = milliseconds;
+    },
+    /** The next renewals fail, as behind a proxy whose server restarts; resolves with the first that does not. */
+    failRenewals(count) {
+      failuresLeft = count;
+      return new Promise((resolve) => (onRefresh = resolve));
     },
     /** Ends all sign-ins: no refresh token is worth anything any more. */
     endSignIns() {

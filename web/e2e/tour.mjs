@@ -46,8 +46,8 @@ export async function takeTour({ url, screenshots, mock }) {
     });
     page.on('pageerror', (error) => problems.push(`threw ${error.message}`));
     page.on('console', (message) => {
-      // A refused token is part of the game: the browser reports each 401 by itself.
-      if (message.type() === 'error' && !/status of 401/.test(message.text()))
+      // Refused tokens and a server that is away are part of the game: the browser reports both by itself.
+      if (message.type() === 'error' && !/status of (401|503)/.test(message.text()))
         problems.push(`logged ${message.text()}`);
     });
     await page.goto(url);
@@ -340,6 +340,15 @@ export async function takeTour({ url, screenshots, mock }) {
       await openTab(page, 'CreatePersona');
       await pressRun(page);
       await who(page, 'This sign-in has ended');
+    });
+
+    await check('the page renews by itself before the end, and a server that is away signs nobody out', async () => {
+      mock.setTokenLife(4000);
+      const renewed = mock.failRenewals(2);
+      await run(page, 'SignIn');
+      await renewed;
+      await who(page, username);
+      mock.setTokenLife(15 * 60_000);
     });
   }
 
