@@ -74,7 +74,9 @@ impl Auth {
         let since = verify_since(&config, now);
         let mut stored = store::key::list(&db, since).await?;
         let fresh = |key: &key::StoredKey| {
-            key.retired_at.is_none() && key.created_at + config.key_life() > now
+            key.retired_at.is_none()
+                && key.created_at + config.key_life() > now
+                && (key.sealed || !sealer.is_set())
         };
         if !stored.iter().any(fresh) {
             store::key::take_over(&db, &key::generate(&sealer, now)?).await?;

@@ -29,7 +29,8 @@ pub struct AuthConfig {
     /// Days after which a new signing key takes over. Default 90.
     pub key_rotation_days: u32,
     /// Encrypts the signing keys in the database: a random text of 32 characters or more.
-    /// Without it the database itself must be kept secret. Unset by default.
+    /// Without it the database itself must be kept secret. A key from before it was set is
+    /// replaced at the next start. Unset by default.
     pub key_secret: Option<Secret>,
     /// Lets a test hash cheaply; no file or environment can set it.
     #[serde(skip)]

@@ -186,7 +186,8 @@ impl Sealer {
         Ok(Self(Some(Arc::new(LessSafeKey::new(key)))))
     }
 
-    fn is_set(&self) -> bool {
+    /// Whether new keys are sealed; then none that lies open goes on signing.
+    pub(crate) fn is_set(&self) -> bool {
         self.0.is_some()
     }
 

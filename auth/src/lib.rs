@@ -34,8 +34,8 @@ use sqlx::migrate::Migrator;
 pub use app::{Auth, OpenError};
 pub use config::{Argon2Config, AuthConfig, Rate, ThrottleConfig};
 pub use graphql::{
-    AuthEntities, AuthMutation, AuthOnlyQuery, AuthQuery, ClientAddress, UserAgent, UserLoader,
-    auth_schema, auth_subgraph,
+    AuthEntities, AuthMutation, AuthOnlyQuery, AuthQuery, ClientAddress, User, UserAgent,
+    UserLoader, auth_schema, auth_subgraph,
 };
 pub use key::{KeyError, PublicKeys};
 pub use revocation::{Revocation, Revocations};

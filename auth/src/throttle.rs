@@ -16,7 +16,7 @@ use skald_base::{Clock, Error, Result, UserError, UserErrorCode};
 
 use crate::config::Rate;
 
-/// Past so many buckets, those that are full again are forgotten.
+/// Fewer buckets than this are not worth looking for full ones.
 const PRUNE_ABOVE: usize = 10_000;
 
 /// What is counted.
@@ -49,7 +49,26 @@ impl From<IpAddr> for Network {
 /// Counts tries.
 pub(crate) struct Throttle {
     clock: Arc<dyn Clock>,
-    buckets: Mutex<HashMap<Key, Bucket>>,
+    buckets: Mutex<Buckets>,
+}
+
+struct Buckets {
+    by_key: HashMap<Key, Bucket>,
+    /// Past so many, those that are full again are forgotten.
+    prune_above: usize,
+}
+
+impl Buckets {
+    fn prune(&mut self, now: DateTime<Utc>) {
+        if self.by_key.len() > self.prune_above {
+            self.by_key.retain(|_, bucket| {
+                bucket.refill(now);
+                !bucket.is_full()
+            });
+            // Twice what is left, so that a flood of addresses does not make every try a search.
+            self.prune_above = PRUNE_ABOVE.max(self.by_key.len() * 2);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -79,20 +98,16 @@ impl Bucket {
 
 impl Throttle {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, buckets: Mutex::default() }
+        let buckets = Buckets { by_key: HashMap::new(), prune_above: PRUNE_ABOVE };
+        Self { clock, buckets: Mutex::new(buckets) }
     }
 
     /// Takes a try; none left is `RATE_LIMITED` with the time until the next.
     pub(crate) fn take(&self, key: &Key, rate: Rate) -> Result<()> {
         let now = self.clock.now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() > PRUNE_ABOVE {
-            buckets.retain(|_, bucket| {
-                bucket.refill(now);
-                !bucket.is_full()
-            });
-        }
-        let bucket = buckets.entry(key.clone()).or_insert(Bucket {
+        buckets.prune(now);
+        let bucket = buckets.by_key.entry(key.clone()).or_insert(Bucket {
             rate,
             tries: f64::from(rate.burst),
             at: now,
@@ -108,7 +123,7 @@ impl Throttle {
     /// Gives a try back: it was the right password.
     pub(crate) fn give_back(&self, key: &Key) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = buckets.get_mut(key) {
+        if let Some(bucket) = buckets.by_key.get_mut(key) {
             bucket.tries = (bucket.tries + 1.0).min(f64::from(bucket.rate.burst));
         }
     }
@@ -145,6 +160,18 @@ mod tests {
         assert!(throttle.take(&key, rate).is_err());
         throttle.give_back(&key);
         throttle.take(&key, rate).unwrap();
+    }
+
+    #[test]
+    fn full_buckets_are_forgotten() {
+        let clock = Arc::new(TestClock::new(DateTime::UNIX_EPOCH));
+        let throttle = Throttle::new(clock.clone());
+        let rate = Rate { burst: 1, per_hour: 60 };
+        let take = |n: usize| throttle.take(&Key::LoginAccount(n.to_string(), None), rate);
+        (0..=PRUNE_ABOVE).for_each(|n| take(n).unwrap());
+        clock.advance(TimeDelta::minutes(1));
+        take(PRUNE_ABOVE + 1).unwrap();
+        assert_eq!(throttle.buckets.lock().unwrap().by_key.len(), 1);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub enum Error {
 
 /// Why a mutation did not do what was asked, as data.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(shareable)]
 pub struct UserError {
     /// What went wrong, as a code for programs. Localise by it.
     pub code: UserErrorCode,

@@ -124,6 +124,14 @@ async fn the_background_task_does_so_by_itself_and_ends_with_the_process() {
 async fn sealed_keys_need_their_secret() {
     let mut config = AuthConfig::for_tests();
     config.key_secret = Some(Secret::new("a raven for every word spoken in Asgard"));
+    story(async |open| {
+        let freya = open.register("freya").await;
+        open.later(TimeDelta::seconds(1));
+        let sealed = World::open(open.db.clone(), config.clone(), open.clock.clone()).await;
+        assert_eq!(sealed.viewer(&freya).await, "freya");
+        assert_ne!(kids(&sealed)[0], kid_of(freya.token()));
+    })
+    .await;
     story_with(config.clone(), async |world| {
         let freya = world.register("freya").await;
         let same = World::open(world.db.clone(), config.clone(), world.clock.clone()).await;

@@ -1,6 +1,8 @@
 //! Users as others see them: fields, lists, nodes, entities.
 
+use async_graphql::{EmptySubscription, Schema};
 use serde_json::{Value, json};
+use skald_auth::{AuthMutation, AuthQuery};
 use skald_base::Role;
 
 use crate::world::{Person, story};
@@ -153,6 +155,11 @@ async fn the_subgraph_leaves_node_to_core() {
         let sdl = skald_auth::auth_schema(world.auth).sdl();
         assert!(sdl.contains("type User implements Node"), "{sdl}");
         assert!(!sdl.contains("type Tokens"), "{sdl}");
+        // Merged with core, auth brings no interface of its own.
+        let (query, mutation) = (AuthQuery, AuthMutation::default());
+        let merged = Schema::new(query, mutation, EmptySubscription).sdl();
+        assert!(merged.contains("type User {"), "{merged}");
+        assert!(!merged.contains("Node") && !merged.contains("_entities"));
     })
     .await;
 }
