@@ -1,0 +1,117 @@
+//! The application: everything a service needs, built once, passed by reference.
+
+use std::{ops::Deref, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use skald_base::{Clock, Db, Error, Ids, Lifecycle, Result};
+
+use crate::{
+    character::examples,
+    events::Live,
+    llm::{Llm, Model},
+    turn::{flush, recovery, reply::Replies},
+};
+
+/// The story engine. Clones share everything.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the engine consists of.
+pub struct Parts {
+    /// The core database.
+    pub db: Db,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Ids,
+    /// Who writes.
+    pub llm: Arc<dyn Llm>,
+    /// Spawns and ends tasks.
+    pub lifecycle: Lifecycle,
+    /// What is allowed.
+    pub limits: Limits,
+    /// The live feeds of sessions.
+    pub live: Live,
+    /// The replies that this process writes.
+    pub replies: Replies,
+}
+
+/// What one player or session may do at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of UTF-8 in one message at most. Default 65536.
+    pub message_bytes: usize,
+    /// Replies being written for one player at most. Default 8.
+    pub replies_per_user: i64,
+    /// Replies being written in one session at most. Default 4.
+    pub replies_per_session: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { message_bytes: 64 * 1024, replies_per_user: 8, replies_per_session: 4 }
+    }
+}
+
+/// What it takes to build the engine.
+#[expect(missing_docs, reason = "the fields are those of `Parts`")]
+pub struct Setup {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Ids,
+    pub llm: Arc<dyn Llm>,
+    pub lifecycle: Lifecycle,
+    pub limits: Limits,
+}
+
+impl App {
+    /// Builds the engine on a migrated database. [`App::start`] sets it going.
+    pub fn new(setup: Setup) -> Self {
+        let Setup { db, clock, ids, llm, lifecycle, limits } = setup;
+        let process = ids.next::<crate::session::SessionKind>().uuid();
+        let replies = Replies::new(process);
+        let live = Live::default();
+        Self(Arc::new(Parts { db, clock, ids, llm, lifecycle, limits, live, replies }))
+    }
+
+    /// Recovers what an earlier process left and starts the background tasks.
+    pub async fn start(&self) -> Result<()> {
+        examples::ensure(self).await?;
+        self.lifecycle.spawn(flush::run(self.clone()));
+        recovery::at_start(self).await?;
+        self.lifecycle.spawn(recovery::run_sweeper(self.clone()));
+        Ok(())
+    }
+
+    /// The model with this id.
+    pub fn model(&self, id: &str) -> Option<Model> {
+        self.llm.models().into_iter().find(|model| model.id == id)
+    }
+
+    /// Whether there is a model with this id.
+    pub fn has_model(&self, id: &str) -> bool {
+        self.model(id).is_some()
+    }
+
+    /// The model that writes unless told otherwise.
+    pub fn default_model(&self) -> String {
+        self.llm.models().first().map(|model| model.id.clone()).unwrap_or_default()
+    }
+
+    /// Refuses a model id, sent at `path`, that this server does not have.
+    pub fn check_model(&self, path: &str, id: &str) -> Result<()> {
+        if self.has_model(id) {
+            return Ok(());
+        }
+        Err(Error::not_found("model").at(path))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

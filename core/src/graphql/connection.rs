@@ -1,0 +1,60 @@
+//! Relay connections with `nodes` and, where it can be counted, `totalCount`.
+
+use async_graphql::{
+    Context, MaybeUndefined, OutputType, SimpleObject,
+    connection::{Connection, Edge, EmptyFields},
+};
+use skald_base::graph::{PageArguments, Slice};
+
+/// What every connection has beside its edges.
+#[derive(SimpleObject)]
+pub(super) struct Total {
+    /// How many nodes the whole list has, where that is known. Ask for it only
+    /// if you show it: it costs a count.
+    total_count: Option<i64>,
+}
+
+/// A page of `T`.
+pub(super) type Page<T> = Connection<String, T, Total, EmptyFields>;
+
+/// A page from a slice of rows.
+pub(super) fn page<T: OutputType>(
+    slice: Slice<T>,
+    total_count: Option<i64>,
+    cursor: impl Fn(&T) -> String,
+) -> Page<T> {
+    let Slice { rows, has_previous, has_next } = slice;
+    let mut page =
+        Connection::with_additional_fields(has_previous, has_next, Total { total_count });
+    page.edges = rows.into_iter().map(|row| Edge::new(cursor(&row), row)).collect();
+    page
+}
+
+/// Whether the client asked for `totalCount`.
+pub(super) fn wants_total(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("totalCount").exists()
+}
+
+/// The arguments of a list that is read from the front.
+pub(super) fn forward(first: Option<i32>, after: Option<String>) -> PageArguments {
+    PageArguments { first, after, last: None, before: None }
+}
+
+/// A page of ids that are all in memory; the cursor is the id.
+pub(super) fn slice_ids<I: Copy + ToString>(ids: &[I], page: &skald_base::graph::Page) -> Slice<I> {
+    let after = page.after.as_deref();
+    let start = after.and_then(|after| ids.iter().position(|id| id.to_string() == after));
+    let from = start.map_or(0, |index| index + 1);
+    let rows: Vec<I> = ids.iter().skip(from).take(page.size).copied().collect();
+    let has_next = from + rows.len() < ids.len();
+    Slice { rows, has_previous: from > 0, has_next }
+}
+
+/// A field of an update: absent stays, null clears, a value sets.
+pub(super) fn change<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
+    match field {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}

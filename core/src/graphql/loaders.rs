@@ -1,0 +1,254 @@
+//! Batched reads: a nested page costs a fixed number of statements.
+//!
+//! One loader answers every kind of key. It is made for one operation and
+//! caches nothing, so rows never leak between viewers and an event of a
+//! subscription never shows an old row.
+
+use std::{collections::HashMap, hash::Hash};
+
+use async_graphql::dataloader::{DataLoader, Loader};
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use skald_base::{Error, UserId, Viewer};
+
+use crate::{
+    app::App,
+    character::{Character, CharacterId},
+    persona::{Persona, PersonaId},
+    session::{CastMember, Session, SessionId},
+    store::{self, message::Sibling},
+    tree::{AlternativesKey, Below, Message, MessageId},
+    turn::Reply,
+};
+
+/// The loaders of one operation.
+pub(super) struct Loaders(DataLoader<Batch>);
+
+/// Why a batch could not be read: our fault, so it has no code and is masked.
+#[derive(Clone, Debug)]
+pub(super) struct LoadError(String);
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl From<Error> for LoadError {
+    fn from(error: Error) -> Self {
+        Self(error.describe())
+    }
+}
+
+/// The job that wrote a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ReplyKey(pub(super) MessageId);
+
+/// The cast of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct CastKey(pub(super) SessionId);
+
+/// The replies that are being written in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct RunningKey(pub(super) SessionId);
+
+/// The children of a message, both sides.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ChildrenKey(pub(super) MessageId);
+
+/// The last messages of the path to a leaf.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PathKey {
+    /// The leaf.
+    pub(super) leaf: MessageId,
+    /// How many messages at most.
+    pub(super) size: i64,
+}
+
+impl Loaders {
+    /// Loaders for one operation of this viewer.
+    pub(super) fn new(app: App, viewer: Viewer) -> Self {
+        let batch = Batch { app, viewer: viewer.id() };
+        Self(DataLoader::new(batch, TokioSpawner::current(), TokioTimer::default()))
+    }
+
+    /// The value of a key, read together with the others asked for meanwhile.
+    pub(super) async fn load<K>(&self, key: K) -> Result<Option<Value<K>>, LoadError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = LoadError>,
+    {
+        self.0.load_one(key).await
+    }
+
+    /// The values of these keys in their order; missing ones are left out.
+    pub(super) async fn load_all<K>(&self, keys: &[K]) -> Result<Vec<Value<K>>, LoadError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = LoadError>,
+    {
+        let mut found = self.0.load_many(keys.iter().cloned()).await?;
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
+}
+
+type Value<K> = <Batch as Loader<K>>::Value;
+type Loaded<K, V> = Result<HashMap<K, V>, LoadError>;
+
+/// Reads batches.
+pub(super) struct Batch {
+    app: App,
+    viewer: Option<UserId>,
+}
+
+impl Loader<PersonaId> for Batch {
+    type Value = Persona;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[PersonaId]) -> Loaded<PersonaId, Persona> {
+        let mut rows = store::persona::by_ids(&self.app.db, keys).await?;
+        rows.retain(|persona| Some(persona.owner_id) == self.viewer);
+        Ok(rows.into_iter().map(|persona| (persona.id, persona)).collect())
+    }
+}
+
+impl Loader<CharacterId> for Batch {
+    type Value = Character;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[CharacterId]) -> Loaded<CharacterId, Character> {
+        let rows = store::character::by_ids(&self.app.db, keys).await?;
+        Ok(rows.into_iter().map(|character| (character.id, character)).collect())
+    }
+}
+
+impl Loader<SessionId> for Batch {
+    type Value = Session;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[SessionId]) -> Loaded<SessionId, Session> {
+        let Some(viewer) = self.viewer else { return Ok(HashMap::new()) };
+        let rows = store::session::by_ids(&self.app.db, keys, viewer).await?;
+        Ok(rows.into_iter().map(|session| (session.id, session)).collect())
+    }
+}
+
+impl Loader<MessageId> for Batch {
+    type Value = Message;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[MessageId]) -> Loaded<MessageId, Message> {
+        let Some(viewer) = self.viewer else { return Ok(HashMap::new()) };
+        let rows = store::message::by_ids(&self.app.db, keys, viewer).await?;
+        Ok(rows.into_iter().map(|message| (message.id, message)).collect())
+    }
+}
+
+impl Loader<ReplyKey> for Batch {
+    type Value = Reply;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[ReplyKey]) -> Loaded<ReplyKey, Reply> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::reply::by_ids(&self.app.db, &ids).await?;
+        Ok(rows.into_iter().map(|reply| (ReplyKey(reply.message_id), reply)).collect())
+    }
+}
+
+impl Loader<CastKey> for Batch {
+    type Value = Vec<CastMember>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[CastKey]) -> Loaded<CastKey, Vec<CastMember>> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::session::cast(&mut self.app.db.reader(), &ids).await?;
+        Ok(group(rows, |member| CastKey(member.session_id)))
+    }
+}
+
+impl Loader<RunningKey> for Batch {
+    type Value = Vec<MessageId>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[RunningKey]) -> Loaded<RunningKey, Vec<MessageId>> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::reply::running_in(&self.app.db, &ids).await?;
+        let groups = group(rows, |(session, _)| RunningKey(*session));
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<AlternativesKey> for Batch {
+    type Value = Vec<MessageId>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[AlternativesKey]) -> Loaded<AlternativesKey, Vec<MessageId>> {
+        let (mut parents, mut sessions) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key.below {
+                Below::Message(parent) => parents.push(parent),
+                Below::Session(session) => sessions.push(session),
+            }
+        }
+        let mut rows = Vec::new();
+        if !parents.is_empty() {
+            rows = store::message::below_messages(&self.app.db, &parents).await?;
+        }
+        if !sessions.is_empty() {
+            rows.extend(store::message::roots(&self.app.db, &sessions).await?);
+        }
+        let rows = rows.into_iter().map(|sibling| (alternatives(&sibling), sibling.id));
+        let groups = group(rows.collect(), |(key, _)| *key);
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<ChildrenKey> for Batch {
+    type Value = Vec<MessageId>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[ChildrenKey]) -> Loaded<ChildrenKey, Vec<MessageId>> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::message::below_messages(&self.app.db, &ids).await?;
+        let rows = rows.into_iter().filter_map(|row| Some((ChildrenKey(row.parent_id?), row.id)));
+        let groups = group(rows.collect(), |(key, _)| *key);
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<PathKey> for Batch {
+    type Value = Vec<Message>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[PathKey]) -> Loaded<PathKey, Vec<Message>> {
+        let mut loaded = HashMap::new();
+        // One statement for each size that the operation asks for, which is one in practice.
+        let sizes: std::collections::HashSet<i64> = keys.iter().map(|key| key.size).collect();
+        for size in sizes {
+            let of_size = keys.iter().filter(|key| key.size == size);
+            let leaves: Vec<MessageId> = of_size.map(|key| key.leaf).collect();
+            let steps = store::message::path_up(&mut self.app.db.reader(), &leaves, size).await?;
+            for step in steps {
+                let key = PathKey { leaf: step.leaf_id, size };
+                loaded.entry(key).or_insert_with(Vec::new).push(step.message);
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+fn alternatives(sibling: &Sibling) -> AlternativesKey {
+    let below = sibling.parent_id.map_or(Below::Session(sibling.session_id), Below::Message);
+    AlternativesKey { below, side: sibling.role.side() }
+}
+
+fn group<K: Hash + Eq, V>(rows: Vec<V>, key: impl Fn(&V) -> K) -> HashMap<K, Vec<V>> {
+    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
+    for row in rows {
+        groups.entry(key(&row)).or_default().push(row);
+    }
+    groups
+}
+
+fn second<A, B>(rows: Vec<(A, B)>) -> Vec<B> {
+    rows.into_iter().map(|(_, value)| value).collect()
+}

@@ -1,0 +1,307 @@
+//! Sessions: one playthrough of a persona with a cast.
+
+pub mod change;
+pub mod watch;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use skald_base::{
+    Error, Id, Kind, Result, UserError, UserErrorCode, UserId, Viewer,
+    graph::{ClientRequestId, Page, Slice, TextRule},
+};
+
+use self::change::SessionChange;
+use crate::{
+    app::App,
+    character::{Character, CharacterId},
+    events::EventBody,
+    patch::{Patch, check_version},
+    persona::{self, Persona, PersonaId},
+    prompt::macros::Names,
+    request, store,
+    tree::{Author, MessageId, MessageRole, MessageStatus},
+};
+
+/// Marks ids of sessions.
+pub enum SessionKind {}
+impl Kind for SessionKind {
+    const PREFIX: &'static str = "session";
+}
+/// The id of a session.
+pub type SessionId = Id<SessionKind>;
+
+/// Characters on stage at most.
+pub const MAX_CAST: usize = 8;
+
+/// How a story is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the graph documents them")]
+pub enum SessionMode {
+    Sandbox,
+}
+
+/// In which grammatical person the story is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the graph documents them")]
+pub enum NarrativeVoice {
+    First,
+    Second,
+    #[default]
+    Third,
+}
+
+/// One playthrough.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the migration and the graph document each field")]
+pub struct Session {
+    pub id: SessionId,
+    pub owner_id: UserId,
+    pub mode: SessionMode,
+    #[sqlx(flatten)]
+    pub settings: Settings,
+    pub persona_id: Option<PersonaId>,
+    pub head_id: Option<MessageId>,
+    pub last_sequence: i64,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub last_activity_at: DateTime<Utc>,
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// What a player may change about a session at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the migration and the graph document each field")]
+pub struct Settings {
+    pub title: Option<String>,
+    pub language: String,
+    pub narrative_voice: NarrativeVoice,
+    pub relationship: Option<String>,
+    pub story_model: Option<String>,
+}
+
+/// A character on stage, with name and avatar as they were when it joined.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the migration and the graph document each field")]
+pub struct CastMember {
+    pub session_id: SessionId,
+    pub position: i64,
+    pub character_id: Option<CharacterId>,
+    pub name: String,
+    pub avatar_url: Option<String>,
+}
+
+/// What it takes to begin a session.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewSession {
+    /// A client-made id, unused so far.
+    pub id: Option<SessionId>,
+    /// Whom the player plays; their default persona if absent.
+    pub persona_id: Option<PersonaId>,
+    /// The cast, in order; the first one greets.
+    pub character_ids: Vec<CharacterId>,
+    /// Title, language and so on.
+    pub settings: Settings,
+}
+
+/// A change to a session's settings; absent fields stay.
+#[derive(Debug, Default)]
+pub struct SessionPatch {
+    /// Changes the settings in place.
+    pub settings: Patch<Settings>,
+    /// Plays on as somebody else.
+    pub persona_id: Option<PersonaId>,
+    /// Refuses the change if the session has another version by now.
+    pub expected_version: Option<i64>,
+}
+
+impl Settings {
+    fn check(&self, app: &App) -> Result<()> {
+        let title = self.title.as_deref().unwrap_or_default();
+        TextRule::optional(500).check("input.title", title)?;
+        let relationship = self.relationship.as_deref().unwrap_or_default();
+        TextRule::optional(16 * 1024).check("input.relationship", relationship)?;
+        let language = &self.language;
+        let is_tag = (2..=35).contains(&language.len())
+            && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_tag {
+            return Err(Error::invalid("input.language", "not a BCP 47 language tag, such as en"));
+        }
+        match &self.story_model {
+            Some(model) => app.check_model("input.settings.storyModelId", model),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Begins a session: the cast takes the stage and the first character greets.
+pub async fn create(
+    app: &App,
+    viewer: &Viewer,
+    new: NewSession,
+    request: &ClientRequestId,
+) -> Result<Session> {
+    let user = viewer.user()?;
+    new.settings.check(app)?;
+    let id = request::fresh_id(app, "input.id", new.id)?;
+    let claim = request::Claim::new(user.id, "createSession", request, &new);
+    let persona = choose_persona(app, viewer, new.persona_id).await?;
+    let cast = load_cast(app, viewer, &new.character_ids).await?;
+    let mut tx = app.db.begin().await?;
+    if let Some(first) = request::claim(app, &mut tx, &claim, &id).await? {
+        drop(tx);
+        return get(app, viewer, first).await;
+    }
+    let now = app.clock.now();
+    let session = Session {
+        id,
+        owner_id: user.id,
+        mode: SessionMode::Sandbox,
+        settings: new.settings,
+        persona_id: Some(persona.id),
+        head_id: None,
+        last_sequence: 0,
+        version: 1,
+        created_at: now,
+        last_activity_at: now,
+        deleted_at: None,
+    };
+    store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+    for (position, character) in (0..).zip(&cast) {
+        store::session::insert_cast(&mut tx, &cast_member(id, position, character)).await?;
+    }
+    let mut change = SessionChange::resume(app, tx, session);
+    greet(&mut change, &persona, &cast).await?;
+    change.commit().await
+}
+
+async fn choose_persona(app: &App, viewer: &Viewer, id: Option<PersonaId>) -> Result<Persona> {
+    let user = viewer.user()?;
+    let persona = match id {
+        Some(id) => Some(persona::get(app, viewer, id).await.map_err(|e| e.at("input.personaId"))?),
+        None => store::persona::find_default(&mut app.db.reader(), user.id).await?,
+    };
+    persona
+        .filter(|persona| persona.deleted_at.is_none())
+        .ok_or_else(|| Error::not_found("persona").at("input.personaId"))
+}
+
+async fn load_cast(app: &App, viewer: &Viewer, ids: &[CharacterId]) -> Result<Vec<Character>> {
+    let path = "input.characterIds";
+    if ids.is_empty() {
+        return Err(UserError::new(UserErrorCode::Blank, "a story needs a character")
+            .at(path)
+            .into());
+    }
+    if ids.len() > MAX_CAST {
+        let message = format!("at most {MAX_CAST} characters on stage");
+        return Err(UserError::new(UserErrorCode::TooLong, message).at(path).into());
+    }
+    let mut cast = Vec::with_capacity(ids.len());
+    for id in ids {
+        let found = store::character::find_readable(&mut app.db.reader(), *id, viewer.id()).await?;
+        let usable = found.filter(|character| character.deleted_at.is_none());
+        cast.push(usable.ok_or_else(|| Error::not_found("character").at(path))?);
+    }
+    Ok(cast)
+}
+
+fn cast_member(session_id: SessionId, position: i64, character: &Character) -> CastMember {
+    CastMember {
+        session_id,
+        position,
+        character_id: Some(character.id),
+        name: character.card.name.clone(),
+        avatar_url: character.card.avatar_url.clone(),
+    }
+}
+
+/// The greeting becomes the first message, alternate greetings its siblings.
+async fn greet(
+    change: &mut SessionChange<'_>,
+    persona: &Persona,
+    cast: &[Character],
+) -> Result<()> {
+    let Some(character) = cast.first() else { return Ok(()) };
+    let names = Names { character: &character.card.name, player: &persona.profile.name };
+    let greetings = std::iter::once(&character.card.greeting)
+        .chain(character.card.alternate_greetings.iter())
+        .filter(|greeting| !greeting.trim().is_empty());
+    let author = Author {
+        author_name: character.card.name.clone(),
+        author_avatar_url: character.card.avatar_url.clone(),
+        author_character_id: Some(character.id),
+        ..Author::default()
+    };
+    let mut made = Vec::new();
+    for greeting in greetings {
+        let id = change.app.ids.next();
+        let mut message = change.draft_message(id, MessageRole::Character, author.clone(), None);
+        message.content = names.expand(greeting);
+        message.status = MessageStatus::Complete;
+        store::message::insert(&mut change.tx, &message).await?;
+        made.push(message.id);
+    }
+    let Some(first) = made.first().copied() else { return Ok(()) };
+    change.record(EventBody::MessagesAdded { messages: made, client_request_id: None });
+    change.move_head(Some(first), None).await
+}
+
+/// The viewer's session with this id; a deleted one too, until it is purged.
+pub async fn get(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session> {
+    let user = viewer.user()?;
+    let found = store::session::find(&mut app.db.reader(), id, user.id).await?;
+    found.ok_or_else(|| Error::not_found("session"))
+}
+
+/// The viewer's sessions, those with the newest activity first.
+pub async fn list(app: &App, viewer: &Viewer, page: &Page) -> Result<Slice<Session>> {
+    let user = viewer.user()?;
+    store::session::page(&app.db, user.id, page).await
+}
+
+/// Changes a session's settings.
+pub async fn update(
+    app: &App,
+    viewer: &Viewer,
+    id: SessionId,
+    patch: SessionPatch,
+) -> Result<Session> {
+    let persona = match patch.persona_id {
+        Some(persona) => Some(choose_persona(app, viewer, Some(persona)).await?.id),
+        None => None,
+    };
+    let mut change = SessionChange::open(app, viewer, id).await?;
+    check_version(patch.expected_version, change.session.version)?;
+    patch.settings.apply(&mut change.session.settings);
+    change.session.settings.check(app)?;
+    change.session.persona_id = persona.or(change.session.persona_id);
+    change.session.version += 1;
+    store::session::update(&mut change.tx, &change.session).await?;
+    change.record(EventBody::SessionUpdated {});
+    change.commit().await
+}
+
+/// Takes a session out of sight and stops what is being written in it.
+pub async fn delete(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session> {
+    let mut change = SessionChange::open(app, viewer, id).await?;
+    change.session.deleted_at = Some(app.clock.now());
+    change.session.version += 1;
+    store::session::update(&mut change.tx, &change.session).await?;
+    let running = store::reply::request_stop_in_session(&mut change.tx, id).await?;
+    change.record(EventBody::SessionDeleted {});
+    let session = change.commit().await?;
+    app.replies.stop(&running);
+    Ok(session)
+}
+
+/// Brings a deleted session back as it was.
+pub async fn restore(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session> {
+    let mut change = SessionChange::open_deleted(app, viewer, id).await?;
+    change.session.deleted_at = None;
+    change.session.version += 1;
+    store::session::update(&mut change.tx, &change.session).await?;
+    change.record(EventBody::SessionUpdated {});
+    change.commit().await
+}

@@ -1,0 +1,185 @@
+//! Watching a session: the log after a sequence, then everything as it happens.
+
+use std::collections::HashMap;
+
+use async_stream::try_stream;
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use skald_base::{Error, Result, Viewer};
+
+use super::SessionId;
+use crate::{
+    app::App,
+    events::{Channel, EventBody, LiveEvent, Missed, ReplyProgress, SessionEvent},
+    store,
+    tree::MessageId,
+    turn::{
+        text::Seen,
+        watch::{Snapshot, Taken, take},
+    },
+};
+
+/// Stored events that are replayed at most; a longer gap is answered with a resync.
+const MAX_REPLAY: i64 = 1000;
+
+/// What a watcher of a session is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionNews {
+    /// The number of the stored event, or of the last one before a live-only event.
+    pub sequence: i64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened in a session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Something that is stored.
+    Stored(EventBody),
+    /// A running reply moved on.
+    Progress(ReplyProgress),
+    /// The replay is over; what follows is happening now.
+    CaughtUp,
+    /// The log does not reach back that far: read the session again.
+    ResyncNeeded,
+}
+
+/// Watches a session from a sequence (or from now) until the client leaves.
+///
+/// Fails with `NOT_FOUND` if there is no such session, or it is not the viewer's.
+pub async fn watch(
+    app: App,
+    viewer: Viewer,
+    id: SessionId,
+    after: Option<i64>,
+    channels: Vec<Channel>,
+) -> Result<impl Stream<Item = Result<SessionNews>> + use<>> {
+    if after.is_some_and(|after| after < 0) {
+        return Err(Error::invalid("after", "after is a sequence: 0 or more"));
+    }
+    super::get(&app, &viewer, id).await?;
+    // Listening begins before the look that counts: nothing falls in between.
+    let mut live = app.live.listen(id);
+    let last = super::get(&app, &viewer, id).await?.last_sequence;
+    let from = after.unwrap_or(last);
+    Ok(try_stream! {
+        let mut cursor = Cursor { app: app.clone(), id, sequence: from, replies: HashMap::new(), channels };
+        if from > last || last - from > MAX_REPLAY {
+            cursor.sequence = last;
+            yield cursor.news(What::ResyncNeeded);
+        }
+        for news in cursor.replay().await? {
+            yield news;
+        }
+        yield cursor.news(What::CaughtUp);
+        for news in cursor.look_at_replies() {
+            yield news;
+        }
+        loop {
+            let news = match live.next().await.as_deref() {
+                Ok(LiveEvent::Stored(event)) => cursor.take_stored(event.clone()).await?,
+                Ok(LiveEvent::Reply(progress)) => cursor.take_progress(progress.clone()),
+                Err(Missed) => {
+                    let mut news = cursor.replay().await?;
+                    news.extend(cursor.look_at_replies());
+                    news
+                }
+            };
+            for news in news {
+                yield news;
+            }
+        }
+    })
+}
+
+/// How far a watcher has come.
+struct Cursor {
+    app: App,
+    id: SessionId,
+    sequence: i64,
+    replies: HashMap<MessageId, Known>,
+    channels: Vec<Channel>,
+}
+
+/// What the watcher knows of a reply.
+enum Known {
+    /// It runs, and this much was told.
+    Running(Seen),
+    /// Its end was told: deltas still on their way are void.
+    Ended,
+}
+
+impl Cursor {
+    fn news(&self, what: What) -> SessionNews {
+        SessionNews { sequence: self.sequence, at: self.app.clock.now(), what }
+    }
+
+    /// The next stored event, or everything up to it if one before it was missed.
+    async fn take_stored(&mut self, event: SessionEvent) -> Result<Vec<SessionNews>> {
+        if event.sequence <= self.sequence {
+            return Ok(Vec::new());
+        }
+        if event.sequence > self.sequence + 1 {
+            return self.replay().await;
+        }
+        Ok(vec![self.stored(event)])
+    }
+
+    fn stored(&mut self, event: SessionEvent) -> SessionNews {
+        self.sequence = event.sequence;
+        if let EventBody::ReplyFinished { message } | EventBody::ReplyFailed { message } =
+            &event.body.0
+        {
+            self.replies.insert(*message, Known::Ended);
+        }
+        SessionNews { sequence: event.sequence, at: event.at, what: What::Stored(event.body.0) }
+    }
+
+    /// Reads the log up to its end.
+    async fn replay(&mut self) -> Result<Vec<SessionNews>> {
+        let mut news = Vec::new();
+        loop {
+            let page = store::event::after(&self.app.db, self.id, self.sequence, 200).await?;
+            let full = page.len() == 200;
+            news.extend(page.into_iter().map(|event| self.stored(event)));
+            if !full {
+                return Ok(news);
+            }
+        }
+    }
+
+    /// Everything that is written so far of the replies that run.
+    ///
+    /// Those whose message was not told yet are left for the live feed, which
+    /// brings their message first and their text after it.
+    fn look_at_replies(&mut self) -> Vec<SessionNews> {
+        let mut running = self.app.replies.in_session(self.id);
+        running.retain(|reply| reply.added_at <= self.sequence);
+        running.iter().flat_map(|reply| self.look_at(&Snapshot::from(reply))).collect()
+    }
+
+    fn look_at(&mut self, snapshot: &Snapshot) -> Vec<SessionNews> {
+        let known = self.replies.entry(snapshot.message_id);
+        let Known::Running(seen) = known.or_insert(Known::Running(Seen::default())) else {
+            return Vec::new();
+        };
+        let steps = snapshot.catch_up(seen, &self.channels);
+        steps.into_iter().map(|step| self.news(What::Progress(step))).collect()
+    }
+
+    fn take_progress(&mut self, progress: ReplyProgress) -> Vec<SessionNews> {
+        let id = progress.message_id;
+        let known = self.replies.entry(id).or_insert(Known::Running(Seen::default()));
+        let Known::Running(seen) = known else { return Vec::new() };
+        match take(progress, seen, &self.channels) {
+            Taken::News(news) => vec![self.news(What::Progress(news))],
+            Taken::Nothing => Vec::new(),
+            Taken::Gap => match self.app.replies.find(id) {
+                Some(reply) => self.look_at(&Snapshot::from(&reply)),
+                None => Vec::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! SQL on messages: nodes, paths, siblings.
+
+use chrono::{DateTime, Utc};
+use skald_base::{Db, Result, Tx, UserId, db::Source};
+use uuid::Uuid;
+
+use crate::{
+    session::SessionId,
+    tree::{Message, MessageId, MessageRole, MessageStatus, Place},
+    turn::Ending,
+};
+
+macro_rules! columns {
+    () => {
+        "m.id, m.session_id, m.parent_id, m.depth, m.jump_id, m.jump_depth, m.role, \
+         m.author_name, m.author_avatar_url, m.author_user_id, m.author_persona_id, \
+         m.author_character_id, m.content, m.thought, m.status, m.revision, m.edited_from_id, \
+         m.hidden_from_prompt, m.created_at, m.edited_at, m.deleted_at, m.deletion_id"
+    };
+}
+
+/// A message on the way up from a leaf.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Step {
+    /// The leaf the walk began at.
+    pub(crate) leaf_id: MessageId,
+    #[sqlx(flatten)]
+    pub(crate) message: Message,
+}
+
+/// A sibling: what it takes to count and order alternatives.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(crate) struct Sibling {
+    pub(crate) id: MessageId,
+    pub(crate) session_id: SessionId,
+    pub(crate) parent_id: Option<MessageId>,
+    pub(crate) role: MessageRole,
+}
+
+pub(crate) async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
+    const SQL: &str = "
+        INSERT INTO message (id, session_id, parent_id, depth, jump_id, jump_depth, role,
+            author_name, author_avatar_url, author_user_id, author_persona_id,
+            author_character_id, content, thought, status, revision, edited_from_id,
+            hidden_from_prompt, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+            $19)";
+    let author = message.author.clone();
+    tx.query(SQL)
+        .bind(message.id)
+        .bind(message.session_id)
+        .bind(message.parent_id)
+        .bind(message.depth)
+        .bind(message.jump_id)
+        .bind(message.jump_depth)
+        .bind(message.role)
+        .bind(author.author_name)
+        .bind(author.author_avatar_url)
+        .bind(author.author_user_id)
+        .bind(author.author_persona_id)
+        .bind(author.author_character_id)
+        .bind(message.content.clone())
+        .bind(message.thought.clone())
+        .bind(message.status)
+        .bind(message.revision)
+        .bind(message.edited_from_id)
+        .bind(message.hidden_from_prompt)
+        .bind(message.created_at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn find(source: &mut impl Source, id: MessageId) -> Result<Option<Message>> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM message m WHERE m.id = $1");
+    Ok(source.sql(SQL).bind(id).optional().await?)
+}
+
+pub(crate) async fn find_place(source: &mut impl Source, id: MessageId) -> Result<Option<Place>> {
+    const SQL: &str = "SELECT id, depth, jump_id, jump_depth FROM message WHERE id = $1";
+    let row: Option<(MessageId, i64, Option<MessageId>, i64)> =
+        source.sql(SQL).bind(id).optional().await?;
+    Ok(row.map(|(id, depth, jump_id, jump_depth)| Place { id, depth, jump_id, jump_depth }))
+}
+
+/// For a DataLoader: messages of sessions in which this user takes part.
+pub(crate) async fn by_ids(db: &Db, ids: &[MessageId], viewer: UserId) -> Result<Vec<Message>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM message m
+          JOIN session_participant p ON p.session_id = m.session_id AND p.user_id = $1
+          WHERE m.id IN (..)"
+    );
+    Ok(db.read(SQL).bind(viewer).bind_list(ids).all().await?)
+}
+
+/// From each leaf up to `limit` messages towards the root; the leaf last.
+pub(crate) async fn path_up(
+    source: &mut impl Source,
+    leaves: &[MessageId],
+    limit: i64,
+) -> Result<Vec<Step>> {
+    const SQL: &str = concat!(
+        "WITH RECURSIVE up (leaf_id, id, parent_id, n) AS (
+             SELECT id, id, parent_id, 1 FROM message WHERE id IN (..)
+             UNION ALL
+             SELECT up.leaf_id, m.id, m.parent_id, up.n + 1
+             FROM up JOIN message m ON m.id = up.parent_id
+             WHERE up.n < $1
+         )
+         SELECT up.leaf_id, ",
+        columns!(),
+        " FROM up JOIN message m ON m.id = up.id ORDER BY up.leaf_id, up.n DESC"
+    );
+    Ok(source.sql(SQL).bind(limit).bind_list(leaves).all().await?)
+}
+
+/// The ancestor of `from` at `depth`, in O(log depth) steps; `from` itself if it is there.
+pub(crate) async fn ancestor_at(
+    source: &mut impl Source,
+    from: MessageId,
+    depth: i64,
+) -> Result<Option<MessageId>> {
+    const SQL: &str = "
+        WITH RECURSIVE walk (id, parent_id, depth, jump_id, jump_depth) AS (
+            SELECT id, parent_id, depth, jump_id, jump_depth FROM message WHERE id = $1
+            UNION ALL
+            SELECT m.id, m.parent_id, m.depth, m.jump_id, m.jump_depth
+            FROM walk w
+            JOIN message m
+                ON m.id = CASE WHEN w.jump_depth >= $2 THEN w.jump_id ELSE w.parent_id END
+            WHERE w.depth > $2
+        )
+        SELECT id FROM walk WHERE depth = $2";
+    let row: Option<(MessageId,)> = source.sql(SQL).bind(from).bind(depth).optional().await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// The deepest message that is above (or is) both, in O(log depth) steps.
+///
+/// The deeper one walks up to the other's depth; then both go up together, by
+/// jumps as long as the jumps lead to different messages.
+pub(crate) async fn common_ancestor(
+    source: &mut impl Source,
+    one: MessageId,
+    other: MessageId,
+) -> Result<Option<MessageId>> {
+    const SQL: &str = "
+        WITH RECURSIVE pair (a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far) AS (
+            SELECT a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
+                b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
+            FROM message a, message b
+            WHERE a.id = $1 AND b.id = $2
+            UNION ALL
+            SELECT a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
+                b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
+            FROM pair p
+            JOIN message a ON a.id = CASE
+                WHEN p.a_depth < p.b_depth THEN p.a
+                WHEN p.a_depth > p.b_depth AND p.a_far >= p.b_depth THEN p.a_jump
+                WHEN p.a_depth > p.b_depth THEN p.a_up
+                WHEN p.a_jump <> p.b_jump THEN p.a_jump
+                ELSE p.a_up END
+            JOIN message b ON b.id = CASE
+                WHEN p.b_depth < p.a_depth THEN p.b
+                WHEN p.b_depth > p.a_depth AND p.b_far >= p.a_depth THEN p.b_jump
+                WHEN p.b_depth > p.a_depth THEN p.b_up
+                WHEN p.a_jump <> p.b_jump THEN p.b_jump
+                ELSE p.b_up END
+            WHERE p.a <> p.b
+        )
+        SELECT a FROM pair WHERE a = b";
+    let row: Option<(MessageId,)> = source.sql(SQL).bind(one).bind(other).optional().await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// The living siblings below these parents, in their order.
+pub(crate) async fn below_messages(db: &Db, parents: &[MessageId]) -> Result<Vec<Sibling>> {
+    const SQL: &str = "
+        SELECT id, session_id, parent_id, role
+        FROM message
+        WHERE parent_id IN (..) AND deleted_at IS NULL
+        ORDER BY created_at, id";
+    Ok(db.read(SQL).bind_list(parents).all().await?)
+}
+
+/// The living roots of these sessions, in their order.
+pub(crate) async fn roots(db: &Db, sessions: &[SessionId]) -> Result<Vec<Sibling>> {
+    const SQL: &str = "
+        SELECT id, session_id, parent_id, role
+        FROM message
+        WHERE session_id IN (..) AND parent_id IS NULL AND deleted_at IS NULL
+        ORDER BY created_at, id";
+    Ok(db.read(SQL).bind_list(sessions).all().await?)
+}
+
+/// The whole tree in order of creation, deleted messages left out.
+pub(crate) async fn all_in_session(
+    db: &Db,
+    session: SessionId,
+    after: Option<(DateTime<Utc>, MessageId)>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM message m
+          WHERE m.session_id = $1 AND m.deleted_at IS NULL
+              AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
+          ORDER BY m.created_at, m.id
+          LIMIT $4"
+    );
+    let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
+    Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+}
+
+/// The text a reply ended with.
+pub(crate) async fn finish(tx: &mut Tx, id: MessageId, ending: &Ending) -> Result<()> {
+    const SQL: &str = "UPDATE message SET content = $2, thought = $3, status = $4 WHERE id = $1";
+    let thought = (!ending.thought.is_empty()).then(|| ending.thought.clone());
+    let query = tx.query(SQL).bind(id).bind(ending.content.clone()).bind(thought);
+    query.bind(ending.status).execute().await?;
+    Ok(())
+}
+
+/// The first text of a reply has arrived.
+pub(crate) async fn set_writing(tx: &mut Tx, id: MessageId) -> Result<()> {
+    const SQL: &str = "UPDATE message SET status = $2 WHERE id = $1 AND status = $3";
+    let query = tx.query(SQL).bind(id).bind(MessageStatus::Writing);
+    query.bind(MessageStatus::Pending).execute().await?;
+    Ok(())
+}
+
+/// Replaces the text and keeps the old one as a revision.
+pub(crate) async fn revise(
+    tx: &mut Tx,
+    message: &Message,
+    content: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    const KEEP: &str = "
+        INSERT INTO message_revision (message_id, revision, content, created_at)
+        VALUES ($1, $2, $3, $4)";
+    const REPLACE: &str = "
+        UPDATE message SET content = $2, revision = revision + 1, edited_at = $3 WHERE id = $1";
+    let written_at = message.edited_at.unwrap_or(message.created_at);
+    let keep = tx.query(KEEP).bind(message.id).bind(message.revision);
+    keep.bind(message.content.clone()).bind(written_at).execute().await?;
+    tx.query(REPLACE).bind(message.id).bind(content.to_owned()).bind(now).execute().await?;
+    Ok(())
+}
+
+/// What a message said before, oldest first.
+pub(crate) async fn revisions(db: &Db, id: MessageId) -> Result<Vec<(i64, String, DateTime<Utc>)>> {
+    const SQL: &str = "
+        SELECT revision, content, created_at
+        FROM message_revision
+        WHERE message_id = $1
+        ORDER BY revision";
+    Ok(db.read(SQL).bind(id).all().await?)
+}
+
+/// Marks a message and everything living below it as deleted.
+pub(crate) async fn delete_subtree(
+    tx: &mut Tx,
+    root: MessageId,
+    deletion: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    const SQL: &str = "
+        UPDATE message
+        SET deleted_at = $2, deletion_id = $3
+        WHERE deleted_at IS NULL AND id IN (
+            WITH RECURSIVE down (id) AS (
+                SELECT id FROM message WHERE id = $1
+                UNION ALL
+                SELECT m.id FROM down JOIN message m ON m.parent_id = down.id
+            )
+            SELECT id FROM down)";
+    tx.query(SQL).bind(root).bind(now).bind(deletion).execute().await?;
+    Ok(())
+}
+
+/// Undoes one deletion, and only that one.
+pub(crate) async fn restore(tx: &mut Tx, session: SessionId, deletion: Uuid) -> Result<()> {
+    const SQL: &str = "
+        UPDATE message SET deleted_at = NULL, deletion_id = NULL
+        WHERE session_id = $1 AND deletion_id = $2";
+    tx.query(SQL).bind(session).bind(deletion).execute().await?;
+    Ok(())
+}
+
+/// The topmost message that one deletion took.
+pub(crate) async fn deletion_root(
+    tx: &mut Tx,
+    session: SessionId,
+    deletion: Uuid,
+) -> Result<Message> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM message m WHERE m.session_id = $1 AND m.deletion_id = $2 ORDER BY m.depth LIMIT 1"
+    );
+    Ok(tx.query(SQL).bind(session).bind(deletion).one().await?)
+}
+
+/// Whether anything living hangs below a message.
+pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
+    const SQL: &str = "
+        SELECT count(*) FROM (
+            SELECT 1 FROM message WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1) AS child";
+    let (count,): (i64,) = tx.query(SQL).bind(id).one().await?;
+    Ok(count > 0)
+}
+
+/// How many living messages a session has.
+pub(crate) async fn count(db: &Db, session: SessionId) -> Result<i64> {
+    const SQL: &str = "SELECT count(*) FROM message WHERE session_id = $1 AND deleted_at IS NULL";
+    let (count,): (i64,) = db.read(SQL).bind(session).one().await?;
+    Ok(count)
+}

@@ -1,0 +1,188 @@
+//! SQL on sessions, their participants and their cast.
+
+use skald_base::{
+    Db, Result, Tx, UserId,
+    db::Source,
+    graph::{Page, Slice, parse_time_cursor},
+};
+
+use crate::{
+    session::{CastMember, Session, SessionId},
+    tree::MessageId,
+};
+
+macro_rules! columns {
+    () => {
+        "s.id, s.owner_id, s.mode, s.title, s.language, s.narrative_voice, s.relationship, \
+         s.story_model, s.persona_id, s.head_id, s.last_sequence, s.version, s.created_at, \
+         s.last_activity_at, s.deleted_at"
+    };
+}
+
+macro_rules! of_participant {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM session s
+              JOIN session_participant p ON p.session_id = s.id AND p.user_id = $2
+              WHERE s.id = $1"
+        )
+    };
+}
+
+/// Stores a session and makes its owner a participant.
+pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
+    const SQL: &str = "
+        INSERT INTO session (id, owner_id, mode, title, language, narrative_voice, relationship,
+            story_model, persona_id, head_id, last_sequence, version, created_at,
+            last_activity_at, deleted_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, 0, $10, $11, $12, NULL)";
+    const PARTICIPANT: &str = "
+        INSERT INTO session_participant (session_id, user_id, role, joined_at)
+        VALUES ($1, $2, 'OWNER', $3)";
+    let settings = session.settings.clone();
+    tx.query(SQL)
+        .bind(session.id)
+        .bind(session.owner_id)
+        .bind(session.mode)
+        .bind(settings.title)
+        .bind(settings.language)
+        .bind(settings.narrative_voice)
+        .bind(settings.relationship)
+        .bind(settings.story_model)
+        .bind(session.persona_id)
+        .bind(session.version)
+        .bind(session.created_at)
+        .bind(session.last_activity_at)
+        .execute()
+        .await?;
+    let participant = tx.query(PARTICIPANT).bind(session.id).bind(session.owner_id);
+    participant.bind(session.created_at).execute().await?;
+    Ok(())
+}
+
+pub(crate) async fn insert_cast(tx: &mut Tx, member: &CastMember) -> Result<()> {
+    const SQL: &str = "
+        INSERT INTO cast_member (session_id, position, character_id, name, avatar_url)
+        VALUES ($1, $2, $3, $4, $5)";
+    let member = member.clone();
+    let query = tx.query(SQL).bind(member.session_id).bind(member.position);
+    let query = query.bind(member.character_id).bind(member.name).bind(member.avatar_url);
+    query.execute().await?;
+    Ok(())
+}
+
+pub(crate) async fn find(
+    source: &mut impl Source,
+    id: SessionId,
+    viewer: UserId,
+) -> Result<Option<Session>> {
+    Ok(source.sql(of_participant!()).bind(id).bind(viewer).optional().await?)
+}
+
+/// Whoever takes part: for the reply that is being written in it.
+pub(crate) async fn find_any(source: &mut impl Source, id: SessionId) -> Result<Option<Session>> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM session s WHERE s.id = $1");
+    Ok(source.sql(SQL).bind(id).optional().await?)
+}
+
+pub(crate) async fn lock(tx: &mut Tx, id: SessionId, viewer: UserId) -> Result<Option<Session>> {
+    const POSTGRES: &str = concat!(of_participant!(), " FOR UPDATE OF s");
+    let sql = tx.pick(of_participant!(), POSTGRES);
+    Ok(tx.query(sql).bind(id).bind(viewer).optional().await?)
+}
+
+/// Whoever takes part: for the end of a reply.
+pub(crate) async fn lock_any(tx: &mut Tx, id: SessionId) -> Result<Option<Session>> {
+    const SQLITE: &str = concat!("SELECT ", columns!(), " FROM session s WHERE s.id = $1");
+    const POSTGRES: &str =
+        concat!("SELECT ", columns!(), " FROM session s WHERE s.id = $1 FOR UPDATE");
+    let sql = tx.pick(SQLITE, POSTGRES);
+    Ok(tx.query(sql).bind(id).optional().await?)
+}
+
+pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
+    const SQL: &str = "
+        UPDATE session
+        SET title = $2, language = $3, narrative_voice = $4, relationship = $5, story_model = $6,
+            persona_id = $7, version = $8, deleted_at = $9
+        WHERE id = $1";
+    let settings = session.settings.clone();
+    tx.query(SQL)
+        .bind(session.id)
+        .bind(settings.title)
+        .bind(settings.language)
+        .bind(settings.narrative_voice)
+        .bind(settings.relationship)
+        .bind(settings.story_model)
+        .bind(session.persona_id)
+        .bind(session.version)
+        .bind(session.deleted_at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn set_head(tx: &mut Tx, id: SessionId, head: Option<MessageId>) -> Result<()> {
+    const SQL: &str = "UPDATE session SET head_id = $2 WHERE id = $1";
+    tx.query(SQL).bind(id).bind(head).execute().await?;
+    Ok(())
+}
+
+pub(crate) async fn cast(
+    source: &mut impl Source,
+    sessions: &[SessionId],
+) -> Result<Vec<CastMember>> {
+    const SQL: &str = "
+        SELECT session_id, position, character_id, name, avatar_url
+        FROM cast_member
+        WHERE session_id IN (..)
+        ORDER BY session_id, position";
+    Ok(source.sql(SQL).bind_list(sessions).all().await?)
+}
+
+/// For a DataLoader: sessions in which this user takes part.
+pub(crate) async fn by_ids(db: &Db, ids: &[SessionId], viewer: UserId) -> Result<Vec<Session>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM session s
+          JOIN session_participant p ON p.session_id = s.id AND p.user_id = $1
+          WHERE s.id IN (..)"
+    );
+    Ok(db.read(SQL).bind(viewer).bind_list(ids).all().await?)
+}
+
+pub(crate) async fn page(db: &Db, viewer: UserId, page: &Page) -> Result<Slice<Session>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM session_participant p
+          JOIN session s ON s.id = p.session_id
+          WHERE p.user_id = $1 AND s.deleted_at IS NULL
+              AND ($2 IS NULL OR (s.last_activity_at, s.id) < ($2, $3))
+          ORDER BY s.last_activity_at DESC, s.id DESC
+          LIMIT $4"
+    );
+    let after = page.after.as_deref().map(|text| parse_time_cursor("after", text)).transpose()?;
+    let rows = db
+        .read(SQL)
+        .bind(viewer)
+        .bind(after.map(|(at, _)| at))
+        .bind(after.map(|(_, id): (_, SessionId)| id))
+        .bind(page.limit())
+        .all()
+        .await?;
+    Ok(page.cut(rows))
+}
+
+pub(crate) async fn count(db: &Db, viewer: UserId) -> Result<i64> {
+    const SQL: &str = "
+        SELECT count(*)
+        FROM session_participant p
+        JOIN session s ON s.id = p.session_id
+        WHERE p.user_id = $1 AND s.deleted_at IS NULL";
+    let (count,): (i64,) = db.read(SQL).bind(viewer).one().await?;
+    Ok(count)
+}

@@ -1,0 +1,244 @@
+//! Changes to a tree: edit, select, delete, restore.
+
+use serde::Serialize;
+use skald_base::{
+    Error, Result, UserError, UserErrorCode, Viewer,
+    graph::{ClientRequestId, TextRule},
+};
+
+use super::{Message, MessageId, MessageRole, MessageStatus};
+use crate::{
+    app::App,
+    events::EventBody,
+    request,
+    session::{
+        Session,
+        change::{ParentPlace, SessionChange},
+    },
+    store,
+    turn::{self, Job, Made, Order, Turn, not_your_message, session_of},
+};
+
+/// How an edit is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the graph documents them")]
+pub enum EditMode {
+    Sibling,
+    InPlace,
+}
+
+/// An edit of a message.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the graph's input documents each field")]
+pub struct Edit {
+    pub message_id: MessageId,
+    pub content: String,
+    pub mode: EditMode,
+    pub reply: bool,
+    pub expected_revision: Option<i64>,
+    pub new_message_id: Option<MessageId>,
+    pub reply_id: Option<MessageId>,
+}
+
+/// Edits a message: as a sibling (the old one stays as it is) or in place.
+pub async fn edit(
+    app: &App,
+    viewer: &Viewer,
+    edit: Edit,
+    request: &ClientRequestId,
+) -> Result<Turn> {
+    let user = viewer.user()?;
+    TextRule::required(app.limits.message_bytes).check("input.content", &edit.content)?;
+    let session = session_of(app, edit.message_id).await?;
+    let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
+    let (message, reply) = match edit.mode {
+        EditMode::InPlace => (edit.message_id, None),
+        EditMode::Sibling => {
+            let id = request::fresh_id(app, "input.newMessageId", edit.new_message_id)?;
+            let reply = match edit.reply {
+                true => Some(request::fresh_id(app, "input.replyId", edit.reply_id)?),
+                false => None,
+            };
+            (id, reply)
+        }
+    };
+    let made = Made { session, message: Some(message), reply };
+    let claim = request::Claim::new(user.id, "editMessage", request, &edit);
+    if let Some(first) = request::claim(app, &mut change.tx, &claim, &made).await? {
+        drop(change);
+        return turn::repeat(app, viewer, first).await;
+    }
+    let original = change.message(edit.message_id, "input.messageId").await?;
+    if original.status.is_running() {
+        let message = "the message is still being written: stop it or wait for its end";
+        let error = UserError::new(UserErrorCode::ReplyRunning, message);
+        return Err(error.at("input.messageId").into());
+    }
+    if edit.expected_revision.is_some_and(|expected| expected != original.revision) {
+        let message = format!("edited meanwhile: revision {}", original.revision);
+        return Err(Error::conflict(message).at("input.expectedRevision"));
+    }
+    match edit.mode {
+        EditMode::InPlace => edit_in_place(change, &original, &edit).await,
+        EditMode::Sibling => {
+            let client_request_id = Some(request.as_str().to_owned());
+            let minor = user.minor;
+            let order = |speaker| Order {
+                id: reply,
+                user: user.id,
+                job: Job { speaker, instruction: None, temperature: None, minor },
+                model: None,
+            };
+            let mut sibling = sibling_of(&mut change, &original, message).await?;
+            sibling.content = edit.content;
+            store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
+            let started = match reply {
+                None => None,
+                Some(_) if original.role != MessageRole::Player => {
+                    let message = "only an edited message of the player gets a reply";
+                    return Err(Error::invalid("input.reply", message));
+                }
+                Some(_) => {
+                    let speaker = turn::choose_speaker(&mut change, None, Some(&sibling)).await?;
+                    Some(turn::start_reply(&mut change, Some(&sibling), order(speaker)).await?)
+                }
+            };
+            let reply_id = started.as_ref().map(|started| started.message.id);
+            change.record(EventBody::MessagesAdded {
+                messages: std::iter::once(sibling.id).chain(reply_id).collect(),
+                client_request_id: client_request_id.clone(),
+            });
+            change.move_head(Some(reply_id.unwrap_or(sibling.id)), client_request_id).await?;
+            let session = change.commit().await?;
+            let reply = started.map(|started| turn::begin(app, started, &session));
+            Ok(Turn { session, message: Some(sibling), reply })
+        }
+    }
+}
+
+async fn edit_in_place(
+    mut change: SessionChange<'_>,
+    original: &Message,
+    edit: &Edit,
+) -> Result<Turn> {
+    if edit.reply {
+        let message = "an edit in place changes a text; for a new reply edit as a sibling";
+        return Err(Error::invalid("input.reply", message));
+    }
+    let now = change.app.clock.now();
+    store::message::revise(&mut change.tx, original, &edit.content, now).await?;
+    change.record(EventBody::MessageUpdated { message: original.id });
+    let message = store::message::find(&mut change.tx, original.id).await?;
+    let session = change.commit().await?;
+    Ok(Turn { session, message, reply: None })
+}
+
+/// A message beside `original`, with the same author.
+async fn sibling_of(
+    change: &mut SessionChange<'_>,
+    original: &Message,
+    id: MessageId,
+) -> Result<Message> {
+    let place = match original.parent_id {
+        None => None,
+        Some(parent) => {
+            let parent = change.message(parent, "input.messageId").await?;
+            Some(ParentPlace::below(&mut change.tx, &parent).await?)
+        }
+    };
+    let author = original.author.clone();
+    let mut sibling = change.draft_message(id, original.role, author, place.as_ref());
+    sibling.status = MessageStatus::Complete;
+    sibling.edited_from_id = Some(original.id);
+    sibling.hidden_from_prompt = original.hidden_from_prompt;
+    Ok(sibling)
+}
+
+/// Selects a message: the head returns to the leaf last visited below it.
+pub async fn select(
+    app: &App,
+    viewer: &Viewer,
+    id: MessageId,
+    expected_head: Option<MessageId>,
+) -> Result<Session> {
+    let session = session_of(app, id).await?;
+    let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
+    check_head(&change, expected_head)?;
+    let message = change.message(id, "input.messageId").await?;
+    let leaf = store::tip::newest_below(&mut change.tx, &message).await?.unwrap_or(id);
+    if change.session.head_id != Some(leaf) {
+        change.move_head(Some(leaf), None).await?;
+    }
+    change.commit().await
+}
+
+/// Deletes a message and everything below it; what is being written there stops.
+///
+/// The head moves to the parent if it was among them.
+pub async fn delete(
+    app: &App,
+    viewer: &Viewer,
+    id: MessageId,
+    expected_head: Option<MessageId>,
+) -> Result<(Session, Message)> {
+    let session = session_of(app, id).await?;
+    let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
+    check_head(&change, expected_head)?;
+    let message = change.message(id, "input.messageId").await?;
+    let deletion = app.ids.next::<super::MessageKind>().uuid();
+    let now = app.clock.now();
+    store::message::delete_subtree(&mut change.tx, id, deletion, now).await?;
+    let stopped =
+        store::reply::request_stop_deleted(&mut change.tx, change.session.id, deletion).await?;
+    change.record(EventBody::MessagesDeleted { root: id });
+    if let Some(parent) = message.parent_id
+        && !store::message::has_children(&mut change.tx, parent).await?
+    {
+        store::tip::visit(&mut change.tx, change.session.id, parent, now).await?;
+    }
+    if let Some(head) = change.session.head_id
+        && store::message::ancestor_at(&mut change.tx, head, message.depth).await? == Some(id)
+    {
+        change.move_head(message.parent_id, None).await?;
+    }
+    let message = store::message::find(&mut change.tx, id).await?.unwrap_or(message);
+    let session = change.commit().await?;
+    app.replies.stop(&stopped);
+    Ok((session, message))
+}
+
+/// Undoes the deletion that took this message; the head moves there.
+pub async fn restore(app: &App, viewer: &Viewer, id: MessageId) -> Result<(Session, Message)> {
+    let session = session_of(app, id).await?;
+    let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
+    let missing = || Error::not_found("message").at("input.messageId");
+    let message = store::message::find(&mut change.tx, id).await?.ok_or_else(missing)?;
+    let Some(deletion) = message.deletion_id else {
+        return Err(Error::conflict("the message is not deleted").at("input.messageId"));
+    };
+    let root = store::message::deletion_root(&mut change.tx, change.session.id, deletion).await?;
+    if let Some(parent) = root.parent_id {
+        let parent = store::message::find(&mut change.tx, parent).await?.ok_or_else(missing)?;
+        if parent.deletion_id.is_some() {
+            let message = "what it hangs below is deleted too: restore that first";
+            return Err(Error::conflict(message).at("input.messageId"));
+        }
+        store::tip::leave(&mut change.tx, change.session.id, parent.id).await?;
+    }
+    store::message::restore(&mut change.tx, change.session.id, deletion).await?;
+    change.record(EventBody::MessagesRestored { root: root.id });
+    let message = store::message::find(&mut change.tx, id).await?.ok_or_else(missing)?;
+    let leaf = store::tip::newest_below(&mut change.tx, &message).await?.unwrap_or(id);
+    change.move_head(Some(leaf), None).await?;
+    let session = change.commit().await?;
+    Ok((session, message))
+}
+
+fn check_head(change: &SessionChange<'_>, expected: Option<MessageId>) -> Result<()> {
+    match expected {
+        Some(expected) if change.session.head_id != Some(expected) => {
+            Err(Error::conflict("the head moved meanwhile").at("input.expectedHeadId"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,94 @@
+//! What a crash left: replies whose writer is gone are ended or taken up.
+
+use std::time::Duration;
+
+use skald_base::{Dialect, Result};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{MAX_ATTEMPTS, Reply, flush::LEASE_MILLIS, run};
+use crate::{app::App, store, tree::MessageStatus};
+
+/// Which unfinished replies nobody writes any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abandoned {
+    /// All of them: this process has the database to itself and has just started.
+    All,
+    /// Those whose lease has expired.
+    Expired,
+}
+
+/// Ends or takes up what the last process left, before this one says it is ready.
+///
+/// A SQLite folder has one process (a file lock sees to that), so nobody else
+/// can be writing; PostgreSQL may have more, and leases tell.
+pub async fn at_start(app: &App) -> Result<()> {
+    let abandoned = match app.db.dialect() {
+        Dialect::Sqlite => Abandoned::All,
+        Dialect::Postgres => Abandoned::Expired,
+    };
+    let taken = sweep(app, abandoned).await?;
+    if taken > 0 {
+        tracing::info!(taken, "took up replies that an earlier process left");
+    }
+    Ok(())
+}
+
+/// Looks for expired leases now and then, until the process ends.
+pub async fn run_sweeper(app: App) {
+    let mut ticks = interval(Duration::from_secs(5));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _tick = ticks.tick() => {}
+            () = app.lifecycle.stopping().cancelled() => return,
+        }
+        if let Err(error) = sweep(&app, Abandoned::Expired).await {
+            let error = error.describe();
+            tracing::warn!(error, "cannot look for abandoned replies");
+        }
+    }
+}
+
+/// Takes abandoned replies over, one by one; how many.
+async fn sweep(app: &App, abandoned: Abandoned) -> Result<usize> {
+    let ids = store::reply::abandoned(&app.db, abandoned).await?;
+    let mut taken = 0;
+    for id in ids {
+        if app.replies.find(id).is_some() {
+            continue;
+        }
+        let process = app.replies.process();
+        if let Some(reply) = store::reply::take_over(&app.db, id, process, abandoned).await? {
+            take_up(app, reply).await?;
+            taken += 1;
+        }
+    }
+    Ok(taken)
+}
+
+async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
+    let status = match &reply {
+        reply if reply.stop_requested => MessageStatus::Stopped,
+        reply if !reply.draft_content.is_empty() => MessageStatus::Interrupted,
+        reply if reply.attempt >= MAX_ATTEMPTS => MessageStatus::Interrupted,
+        _ => {
+            if store::reply::next_attempt(&app.db, &reply, app.replies.process()).await? {
+                reply.attempt += 1;
+                run::spawn(app, reply, 0);
+            }
+            return Ok(());
+        }
+    };
+    let ending = run::Ending {
+        status,
+        content: reply.draft_content.clone(),
+        thought: reply.draft_thought.clone(),
+        finish_reason: None,
+        usage: None,
+        failure: None,
+    };
+    run::store_end(app, &reply, &ending).await?;
+    Ok(())
+}
+
+const _: () = assert!(LEASE_MILLIS > 4 * 250 * 8, "a lease outlives several renewals");
