@@ -35,7 +35,7 @@ pub use app::{Auth, OpenError};
 pub use config::{Argon2Config, AuthConfig, Rate, ThrottleConfig};
 pub use graphql::{
     AuthEntities, AuthMutation, AuthOnlyQuery, AuthQuery, ClientAddress, User, UserAgent,
-    UserLoader, auth_schema, auth_subgraph,
+    UserLoader, auth_schema, auth_subgraph, subgraph_sdl,
 };
 pub use key::{KeyError, PublicKeys};
 pub use revocation::{Revocation, Revocations};

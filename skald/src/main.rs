@@ -1,2 +1,82 @@
-//! Stub.
-fn main() {}
+//! The `skald` program: subcommands, and the wiring of the all-in-one server.
+
+mod admin;
+mod cli;
+mod config;
+mod doctor;
+mod gate;
+mod page;
+mod schema;
+mod serve;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::cli::{Cli, Command};
+
+/// Faster and steadier in memory than the system's for many small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Why the program ends before its work is done.
+enum Failure {
+    /// The configuration or the arguments are wrong: exit code 2.
+    Usage(String),
+    /// Something went wrong while working: exit code 1.
+    Work(String),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Work(format!("{error:#}"))
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => complain(&message, 2),
+        Err(Failure::Work(message)) => complain(&message, 1),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve(options) => serve::run(options).await,
+        Command::Migrate(options) => {
+            let config = config::load(&options)?;
+            let databases = wire::open(&config).await?;
+            say(&format!("databases are up to date: {}", databases.describe()));
+            Ok(())
+        }
+        Command::Schema { subgraph } => {
+            say(schema::print(subgraph).trim_end());
+            Ok(())
+        }
+        Command::Config { options, example } => {
+            say(config::print(&options, example)?.trim_end());
+            Ok(())
+        }
+        Command::Doctor(options) => doctor::run(&options).await,
+        Command::Id { id } => {
+            say(&config::decode_id(&id)?);
+            Ok(())
+        }
+        Command::Admin { options, command } => admin::run(&options, command).await,
+    }
+}
+
+/// Prints a line for people or scripts on standard output.
+#[expect(clippy::print_stdout, reason = "this is what a command line program is for")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "logging may not have started, and people read this")]
+fn complain(message: &str, code: u8) -> ExitCode {
+    eprintln!("skald: {message}");
+    ExitCode::from(code)
+}

@@ -12,7 +12,7 @@ mod node;
 mod sign_in;
 mod user;
 
-use async_graphql::{EmptySubscription, MergedObject, ObjectType, Schema};
+use async_graphql::{EmptySubscription, MergedObject, ObjectType, SDLExportOptions, Schema};
 
 use crate::app::Auth;
 
@@ -49,6 +49,14 @@ pub fn auth_schema(auth: Auth) -> Schema<AloneQuery, AloneMutation, EmptySubscri
 /// Auth as one of two subgraphs: `node` is left to core, else a router could not choose.
 pub fn auth_subgraph(auth: Auth) -> Schema<SubgraphQuery, AloneMutation, EmptySubscription> {
     build(auth)
+}
+
+/// The subgraph's schema as text, without a running service.
+pub fn subgraph_sdl(options: SDLExportOptions) -> String {
+    Schema::build(SubgraphQuery::default(), AloneMutation::default(), EmptySubscription)
+        .enable_federation()
+        .finish()
+        .sdl_with_options(options)
 }
 
 fn build<Q: ObjectType + Default + 'static>(

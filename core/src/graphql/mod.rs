@@ -50,12 +50,22 @@ pub struct CoreMutation(
     message::ReplyMutation,
 );
 
+/// The queries of a schema that is core alone.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct AloneQuery(CoreQuery);
+
+/// The mutations of a schema that is core alone.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct AloneMutation(CoreMutation);
+
 /// The schema of the core subgraph alone.
-pub type CoreSchema = Schema<CoreQuery, CoreMutation, CoreSubscription>;
+pub type CoreSchema = Schema<AloneQuery, AloneMutation, CoreSubscription>;
 
 /// Builds the core subgraph's schema; without an application it can only be printed.
 pub fn core_schema(app: Option<App>) -> CoreSchema {
-    let builder = Schema::build(CoreQuery::default(), CoreMutation::default(), CoreSubscription)
+    let builder = Schema::build(AloneQuery::default(), AloneMutation::default(), CoreSubscription)
         .enable_federation()
         .enable_subscription_in_federation();
     match app {

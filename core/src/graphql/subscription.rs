@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Default)]
 pub struct CoreSubscription;
 
-#[Subscription]
+#[Subscription(name = "Subscription")]
 impl CoreSubscription {
     /// One reply: what is written from the offsets on, then what is being
     /// written, then its end. Closes after `ReplyFinished` or `ReplyFailed`.

@@ -1,0 +1,99 @@
+//! `skald serve`: the all-in-one server, from start to a graceful end.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, anyhow};
+use skald_base::{Dialect, Lifecycle, telemetry};
+use skald_core::App;
+use skald_transport::{Shutdown, Transport, serve};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    Failure,
+    cli::ServeOptions,
+    config::{self, Config},
+    gate::{Gate, Health},
+    page::PAGE,
+    say, schema,
+    wire::{self, Databases},
+};
+
+/// Serves until a signal, then ends in order.
+pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
+    let config = config::load(&options.options)?;
+    telemetry::start(&config.log).map_err(Failure::Usage)?;
+    let databases = wire::open(&config).await?;
+    let lifecycle = Lifecycle::new();
+    let (auth, app) = wire::services(&config, &databases, &lifecycle).await?;
+    // What an earlier process left is taken up before anybody is let in.
+    app.start().await.map_err(|error| anyhow!("cannot start the engine: {}", error.describe()))?;
+    auth.background(&lifecycle);
+
+    let shutdown = Shutdown::default();
+    let router = Transport {
+        executor: schema::merged(Some((auth.clone(), app.clone())), &config.transport.documents),
+        authenticator: Arc::new(Gate::new(auth.clone(), app.clone())),
+        readiness: Arc::new(Health(databases.clone())),
+        assets: PAGE,
+        settings: config.transport.clone(),
+        shutdown: shutdown.clone(),
+    }
+    .router()
+    .merge(skald_auth::http::router(auth));
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    let stop = shutdown.clone();
+    let server = serve(listener, router, shutdown.clone());
+    greet(&config, &databases, &app, &format!("http://{address}/"));
+
+    let signalled = async move {
+        if let Err(error) = wait_for_signal().await {
+            tracing::error!(%error, "cannot listen for signals");
+        }
+        tracing::info!("stopping: letting replies finish");
+        stop.closing.cancel();
+    };
+    lifecycle.spawn(signalled);
+    server.await.context("the server failed")?;
+    shutdown.tasks.close();
+    shutdown.tasks.wait().await;
+    lifecycle.stop(Duration::from_secs(config.grace_seconds)).await;
+    databases.close().await;
+    Ok(())
+}
+
+/// The first line is for scripts, the others for people.
+fn greet(config: &Config, databases: &Databases, app: &App, url: &str) {
+    say(&format!("ready {url}"));
+    let page = match PAGE.is_empty() {
+        false => format!("  play     {url} is GraphiQL: open it in a browser and follow the tour"),
+        true => {
+            "  play     the page was not built: npm ci && npm run build in web/, then build again"
+                .into()
+        }
+    };
+    say(&page);
+    say(&format!(
+        "  model    {} writes: a stand-in that needs no key; this version knows no others yet",
+        app.default_model()
+    ));
+    let place = match databases.core.dialect() {
+        Dialect::Sqlite => format!("{} ({})", config.data.display(), databases.describe()),
+        Dialect::Postgres => databases.describe(),
+    };
+    say(&format!("  stories  lie in {place}"));
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _signal = terminate.recv() => {}
+        _signal = interrupt.recv() => {}
+    }
+    Ok(())
+}
