@@ -1,1 +1,12 @@
-//! Stories on both databases.
+//! Stories told through the graph, on both databases, as clients would notice them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test, a panic is the report"
+)]
+
+mod harness;
+mod persona;
+mod script;
+mod story;

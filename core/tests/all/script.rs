@@ -1,0 +1,116 @@
+//! A model whose every word the test writes by hand.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use skald_core::llm::{
+    Chunk, ChunkStream, FinishReason, Llm, LlmError, Model, Request, Usage, offline::Offline,
+};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// The scripted model's id.
+pub(crate) const MODEL: &str = "test/story";
+
+/// A provider that hands every request to the test.
+pub(crate) struct Scripted(mpsc::Sender<Call>);
+
+/// The test's end: the calls that the provider got.
+pub(crate) struct Script(Mutex<mpsc::Receiver<Call>>);
+
+/// One call: what was asked, and the pen to answer with.
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    pen: mpsc::Sender<Result<Chunk, LlmError>>,
+}
+
+/// A provider and the test's end of it.
+pub(crate) fn scripted() -> (Scripted, Script) {
+    let (sender, receiver) = mpsc::channel(64);
+    (Scripted(sender), Script(Mutex::new(receiver)))
+}
+
+#[async_trait]
+impl Llm for Scripted {
+    fn models(&self) -> Vec<Model> {
+        let model = Model {
+            id: MODEL.into(),
+            name: "Scripted".into(),
+            description: "Says what the test says.".into(),
+            context_tokens: 32_768,
+            thinks: true,
+            rehearsal: false,
+        };
+        let other = Model { id: "test/other".into(), ..model.clone() };
+        vec![model, other]
+    }
+
+    async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError> {
+        let (pen, page) = mpsc::channel(64);
+        let call = Call { request, pen };
+        self.0.send(call).await.map_err(|_| LlmError::Overloaded)?;
+        Ok(ReceiverStream::new(page).boxed())
+    }
+}
+
+impl Script {
+    /// The next call.
+    pub(crate) async fn call(&self) -> Call {
+        let next = async { self.0.lock().await.recv().await };
+        timeout(Duration::from_secs(10), next).await.expect("the model is called").unwrap()
+    }
+}
+
+impl Call {
+    pub(crate) async fn say(&self, text: &str) {
+        self.pen.send(Ok(Chunk::Content(text.into()))).await.unwrap();
+    }
+
+    pub(crate) async fn think(&self, text: &str) {
+        self.pen.send(Ok(Chunk::Thought(text.into()))).await.unwrap();
+    }
+
+    pub(crate) async fn fail(self, error: LlmError) {
+        self.pen.send(Err(error)).await.unwrap();
+    }
+
+    pub(crate) async fn end(self) {
+        let usage = Usage { prompt: 100, cached: 10, output: 20, thought: 3 };
+        let end = Chunk::Finished { reason: FinishReason::Stop, usage };
+        self.pen.send(Ok(end)).await.unwrap();
+    }
+
+    /// Says everything and ends.
+    pub(crate) async fn tell(self, text: &str) {
+        self.say(text).await;
+        self.end().await;
+    }
+
+    /// Waits until nobody listens any more: the reply was stopped.
+    pub(crate) async fn dropped(&self) {
+        timeout(Duration::from_secs(10), self.pen.closed()).await.expect("the call is cancelled");
+    }
+}
+
+/// The offline storyteller, whose rate limit is over at once.
+pub(crate) struct Hurried(pub(crate) Offline);
+
+#[async_trait]
+impl Llm for Hurried {
+    fn models(&self) -> Vec<Model> {
+        self.0.models()
+    }
+
+    async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError> {
+        self.0.stream(request).await.map_err(|error| match error {
+            LlmError::RateLimited { .. } => {
+                LlmError::RateLimited { retry_after: Some(Duration::from_millis(5)) }
+            }
+            error => error,
+        })
+    }
+}
