@@ -105,6 +105,7 @@ pub async fn create(
         drop(tx);
         return get(app, viewer, first).await;
     }
+    store::lock_user(&mut tx, user.id).await?;
     let now = app.clock.now();
     let first = !store::persona::any(&mut tx, user.id).await?;
     let is_default = new.is_default || first;
@@ -148,6 +149,7 @@ pub async fn update(
 ) -> Result<Persona> {
     let user = viewer.user()?;
     let mut tx = app.db.begin().await?;
+    store::lock_user(&mut tx, user.id).await?;
     let found = store::persona::lock(&mut tx, id, user.id).await?;
     let mut persona = found.ok_or_else(|| Error::not_found("persona").at("input.id"))?;
     crate::patch::check_version(patch.expected_version, persona.version)?;

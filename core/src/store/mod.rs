@@ -12,3 +12,17 @@ pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod tip;
+
+use skald_base::{Dialect, Result, Tx, UserId};
+
+/// Makes changes that count or compare things of one user wait for each other.
+///
+/// Rows cannot be locked before they exist. SQLite has one writer and needs nothing.
+pub(crate) async fn lock_user(tx: &mut Tx, user: UserId) -> Result<()> {
+    const SQL: &str = "SELECT pg_advisory_xact_lock($1)";
+    if tx.dialect() == Dialect::Postgres {
+        let (_, random) = user.uuid().as_u64_pair();
+        tx.query(SQL).bind(random.cast_signed()).execute().await?;
+    }
+    Ok(())
+}

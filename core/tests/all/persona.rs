@@ -1,5 +1,6 @@
 //! Personas and characters: whom a story is told with, while they change and go.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::{bjorn, freya, id, ids, story};
@@ -123,6 +124,27 @@ async fn a_story_outlives_the_publication_of_its_character() {
             // Three examples stand in the catalogue of every server.
             assert_eq!(all.len(), 3);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn first_personas_made_at_once_agree_on_a_default() {
+    story(async |world| {
+        let make = |n: usize| world.persona(bjorn(), ["Ulf", "Orm", "Leif", "Egil", "Kári"][n]);
+        let made = join_all((0..5).map(make)).await;
+        let list = "{ personas { nodes { id isDefault } } }";
+        let all = world.ask(bjorn(), list, json!({})).await["nodes"].clone();
+        let defaults = all.as_array().unwrap().iter().filter(|one| one["isDefault"] == true);
+        assert_eq!(defaults.count(), 1);
+        let choose = |id: &String| {
+            let input = json!({ "id": id, "isDefault": true });
+            async move { world.does(bjorn(), "updatePersona", input).await }
+        };
+        join_all(made.iter().map(choose)).await;
+        let all = world.ask(bjorn(), list, json!({})).await["nodes"].clone();
+        let defaults = all.as_array().unwrap().iter().filter(|one| one["isDefault"] == true);
+        assert_eq!(defaults.count(), 1);
     })
     .await;
 }

@@ -70,7 +70,7 @@ fn a_new_story_is_told_what_writes_it_and_only_then() {
     let mut opening = request("en", 3);
     opening.story.depth = 2;
     let first = text(&opening);
-    assert!(first.ends_with("a real model can be configured.)"), "{first}");
+    assert!(first.ends_with("a stand-in that writes from templates.)"), "{first}");
     opening.turns.insert(0, Turn { role: Role::Model, text: first });
     assert!(!text(&opening).contains("offline storyteller"));
     assert!(!text(&request("en", 3)).contains("offline storyteller"));

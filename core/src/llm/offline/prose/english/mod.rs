@@ -24,6 +24,5 @@ pub(super) static ENGLISH: Tongue = Tongue {
     questions: speech::QUESTIONS,
     narrator: narration::NARRATOR,
     thoughts: speech::THOUGHTS,
-    note: "(This is Skald's offline storyteller, a stand-in that writes from templates; \
-           a real model can be configured.)",
+    note: "(This is Skald's offline storyteller, a stand-in that writes from templates.)",
 };

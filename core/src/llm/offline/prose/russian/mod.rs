@@ -27,6 +27,5 @@ pub(super) static RUSSIAN: Tongue = Tongue {
     questions: speech::QUESTIONS,
     narrator: narration::NARRATOR,
     thoughts: speech::THOUGHTS,
-    note: "(Пишет офлайн-рассказчик Скальда: он складывает сцены из заготовок; \
-           настоящую модель можно подключить в настройках.)",
+    note: "(Пишет офлайн-рассказчик Скальда: он складывает сцены из заготовок.)",
 };
