@@ -539,9 +539,18 @@ struct EditMessageInput {
     client_request_id: String,
 }
 
-/// Which message to select or delete.
+/// Which message to select.
 #[derive(InputObject)]
-struct MoveHeadInput {
+struct SelectMessageInput {
+    /// The message.
+    message_id: ID,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
+}
+
+/// Which message to delete, with everything below it.
+#[derive(InputObject)]
+struct DeleteMessageInput {
     /// The message.
     message_id: ID,
     /// Refuse with `CONFLICT` if the session has another head by now.
@@ -655,9 +664,9 @@ impl MessageMutation {
     async fn select_message(
         &self,
         ctx: &Context<'_>,
-        input: MoveHeadInput,
+        input: SelectMessageInput,
     ) -> Result<MessagePayload> {
-        let outcome = match move_head(&input) {
+        let outcome = match move_head(&input.message_id, input.expected_head_id.as_ref()) {
             Ok((id, head)) => {
                 change::select(ctx.app(), ctx.viewer(), id, head).await.map(|s| (s, id))
             }
@@ -676,9 +685,9 @@ impl MessageMutation {
     async fn delete_message(
         &self,
         ctx: &Context<'_>,
-        input: MoveHeadInput,
+        input: DeleteMessageInput,
     ) -> Result<MessagePayload> {
-        let outcome = match move_head(&input) {
+        let outcome = match move_head(&input.message_id, input.expected_head_id.as_ref()) {
             Ok((id, head)) => change::delete(ctx.app(), ctx.viewer(), id, head).await,
             Err(error) => Err(error),
         };
@@ -718,9 +727,9 @@ fn message_payload(
     Ok(MessagePayload { session: session.map(Session), message: message.map(Message), errors })
 }
 
-fn move_head(input: &MoveHeadInput) -> Outcome<(MessageId, Option<MessageId>)> {
-    let id = parse_id("input.messageId", &input.message_id)?;
-    let head = parse_optional_id("input.expectedHeadId", input.expected_head_id.as_ref())?;
+fn move_head(message: &ID, head: Option<&ID>) -> Outcome<(MessageId, Option<MessageId>)> {
+    let id = parse_id("input.messageId", message)?;
+    let head = parse_optional_id("input.expectedHeadId", head)?;
     Ok((id, head))
 }
 

@@ -312,9 +312,16 @@ struct UpdateSessionInput {
     expected_version: Option<i64>,
 }
 
-/// Which session to delete or restore.
+/// Which session to delete.
 #[derive(InputObject)]
-struct SessionIdInput {
+struct DeleteSessionInput {
+    /// The session.
+    id: ID,
+}
+
+/// Which session to restore.
+#[derive(InputObject)]
+struct RestoreSessionInput {
     /// The session.
     id: ID,
 }
@@ -356,7 +363,7 @@ impl SessionMutation {
     async fn delete_session(
         &self,
         ctx: &Context<'_>,
-        input: SessionIdInput,
+        input: DeleteSessionInput,
     ) -> Result<SessionPayload> {
         let outcome = match parse_id("input.id", &input.id) {
             Ok(id) => session::delete(ctx.app(), ctx.viewer(), id).await,
@@ -369,7 +376,7 @@ impl SessionMutation {
     async fn restore_session(
         &self,
         ctx: &Context<'_>,
-        input: SessionIdInput,
+        input: RestoreSessionInput,
     ) -> Result<SessionPayload> {
         let outcome = match parse_id("input.id", &input.id) {
             Ok(id) => session::restore(ctx.app(), ctx.viewer(), id).await,

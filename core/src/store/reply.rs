@@ -163,7 +163,8 @@ pub(crate) async fn finish(
         UPDATE reply
         SET draft_content = '', draft_thought = '', finish_reason = $4, failure_code = $5,
             failure_message = $6, prompt_tokens = $7, cached_tokens = $8, output_tokens = $9,
-            thought_tokens = $10, finished_at = $11, retry_at = NULL
+            thought_tokens = $10, finished_at = $11, retry_at = NULL, stage = $12,
+            first_text_at = $13
         WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL";
     let usage = ending.usage;
     let changed = tx
@@ -179,6 +180,8 @@ pub(crate) async fn finish(
         .bind(usage.map(|usage| i64::from(usage.output)))
         .bind(usage.map(|usage| i64::from(usage.thought)))
         .bind(now)
+        .bind(ending.stage)
+        .bind(ending.first_text_at)
         .execute()
         .await?;
     Ok(changed == 1)

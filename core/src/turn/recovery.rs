@@ -81,6 +81,8 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
     };
     let ending = run::Ending {
         status,
+        stage: reply.stage,
+        first_text_at: reply.first_text_at,
         content: reply.draft_content.clone(),
         thought: reply.draft_thought.clone(),
         finish_reason: None,

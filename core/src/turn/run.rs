@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use skald_base::Result;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -28,6 +28,8 @@ const COALESCE: Duration = Duration::from_millis(25);
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) status: MessageStatus,
+    pub(crate) stage: Stage,
+    pub(crate) first_text_at: Option<DateTime<Utc>>,
     pub(crate) content: String,
     pub(crate) thought: String,
     pub(crate) finish_reason: Option<Finish>,
@@ -308,6 +310,8 @@ fn ending(draft: Draft, outcome: Outcome) -> Option<Ending> {
     };
     Some(Ending {
         status,
+        stage: draft.stage,
+        first_text_at: draft.first_text_at,
         content: draft.content.as_str().to_owned(),
         thought: draft.thought.as_str().to_owned(),
         finish_reason,

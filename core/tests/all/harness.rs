@@ -398,11 +398,10 @@ fn mutation(name: &str) -> Mutation {
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
         "createSession" => (capital, true, SESSION),
         "updateSession" => (capital, false, SESSION),
-        "deleteSession" | "restoreSession" => ("SessionIdInput".into(), false, SESSION),
+        "deleteSession" | "restoreSession" => (capital, false, SESSION),
         "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" => (capital, true, TURN),
         "stopReply" => (capital, false, "reply { ...M }"),
-        "selectMessage" | "deleteMessage" => ("MoveHeadInput".into(), false, MOVED),
-        "restoreMessage" => (capital, false, MOVED),
+        "selectMessage" | "deleteMessage" | "restoreMessage" => (capital, false, MOVED),
         other => panic!("no such mutation: {other}"),
     };
     Mutation { input, creates, answer }

@@ -500,3 +500,16 @@ async fn a_long_path_is_read_in_windows() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_reply_that_ended_at_once_still_tells_when_it_began() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let (_, reply) = world.talks(freya(), &tale, "Quickly now!").await;
+        let generation = &reply["generation"];
+        assert_eq!(generation["stage"], "WRITING");
+        assert!(generation["timings"]["firstTextAt"].is_string(), "{generation}");
+        assert!(generation["timings"]["finishedAt"].is_string(), "{generation}");
+    })
+    .await;
+}
