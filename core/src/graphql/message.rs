@@ -681,7 +681,8 @@ impl MessageMutation {
     }
 
     /// Delete a message and everything below it; replies being written there
-    /// stop, and the head moves to the parent if it was below. It can be restored.
+    /// stop, and the head moves to the parent if it was below (from a root to
+    /// the leaf you last visited below another one). It can be restored.
     async fn delete_message(
         &self,
         ctx: &Context<'_>,

@@ -195,6 +195,18 @@ pub(crate) async fn roots(db: &Db, sessions: &[SessionId]) -> Result<Vec<Sibling
     Ok(db.read(SQL).bind_list(sessions).all().await?)
 }
 
+/// The first living root of a session.
+pub(crate) async fn first_root(tx: &mut Tx, session: SessionId) -> Result<Option<MessageId>> {
+    const SQL: &str = "
+        SELECT id
+        FROM message
+        WHERE session_id = $1 AND parent_id IS NULL AND deleted_at IS NULL
+        ORDER BY created_at, id
+        LIMIT 1";
+    let row: Option<(MessageId,)> = tx.query(SQL).bind(session).optional().await?;
+    Ok(row.map(|(id,)| id))
+}
+
 /// The whole tree in order of creation, deleted messages left out.
 pub(crate) async fn all_in_session(
     db: &Db,

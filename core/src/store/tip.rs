@@ -34,6 +34,19 @@ pub(crate) async fn leave(tx: &mut Tx, session: SessionId, leaf: MessageId) -> R
     Ok(())
 }
 
+/// The living leaf of a session that was visited last.
+pub(crate) async fn newest(tx: &mut Tx, session: SessionId) -> Result<Option<MessageId>> {
+    const SQL: &str = "
+        SELECT t.leaf_id
+        FROM branch_tip t
+        JOIN message m ON m.id = t.leaf_id
+        WHERE t.session_id = $1 AND m.deleted_at IS NULL
+        ORDER BY t.visited_at DESC, t.leaf_id DESC
+        LIMIT 1";
+    let row: Option<(MessageId,)> = tx.query(SQL).bind(session).optional().await?;
+    Ok(row.map(|(id,)| id))
+}
+
 /// The living leaf below (or at) a message that was visited last.
 pub(crate) async fn newest_below(tx: &mut Tx, message: &Message) -> Result<Option<MessageId>> {
     const SQL: &str = "

@@ -174,7 +174,7 @@ pub async fn select(
 
 /// Deletes a message and everything below it; what is being written there stops.
 ///
-/// The head moves to the parent if it was among them.
+/// The head moves to the parent if it was among them, from a root to another one.
 pub async fn delete(
     app: &App,
     viewer: &Viewer,
@@ -199,12 +199,26 @@ pub async fn delete(
     if let Some(head) = change.session.head_id
         && store::message::ancestor_at(&mut change.tx, head, message.depth).await? == Some(id)
     {
-        change.move_head(message.parent_id, None).await?;
+        let head = match message.parent_id {
+            Some(parent) => Some(parent),
+            None => leaf_of_another_root(&mut change).await?,
+        };
+        change.move_head(head, None).await?;
     }
     let message = store::message::find(&mut change.tx, id).await?.unwrap_or(message);
     let session = change.commit().await?;
     app.replies.stop(&stopped);
     Ok((session, message))
+}
+
+/// Where the head goes when its root was deleted: to the leaf visited last, or
+/// to the first root if the player has been below none; nowhere in an emptied session.
+async fn leaf_of_another_root(change: &mut SessionChange<'_>) -> Result<Option<MessageId>> {
+    let session = change.session.id;
+    match store::tip::newest(&mut change.tx, session).await? {
+        Some(leaf) => Ok(Some(leaf)),
+        None => store::message::first_root(&mut change.tx, session).await,
+    }
 }
 
 /// Undoes the deletion that took this message; the head moves there.

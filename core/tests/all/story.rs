@@ -513,3 +513,26 @@ async fn a_reply_that_ended_at_once_still_tells_when_it_began() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_head_is_null_only_in_an_emptied_session() {
+    story(async |world| {
+        let persona = world.persona(freya(), "Astrid").await;
+        let card = json!({ "name": "Mira", "greeting": "One.", "alternateGreetings": ["Two."] });
+        let character = world.character(freya(), card).await;
+        let tale = world.tale_of(freya(), &persona, &character).await;
+        let greeting = world.message(freya(), &tale.greeting).await;
+        let other = greeting["alternatives"]["messageIds"][1].as_str().unwrap();
+        let delete = json!({ "messageId": tale.greeting });
+        let gone = world.does(freya(), "deleteMessage", delete).await;
+        assert_eq!(gone["session"]["head"]["id"], other);
+        let gone = world.does(freya(), "deleteMessage", json!({ "messageId": other })).await;
+        assert_eq!(gone["session"]["head"], Value::Null);
+        assert_eq!(world.path(freya(), &tale, None).await, [""; 0]);
+        // An emptied session can be begun anew.
+        let (said, reply) = world.talks(freya(), &tale, "Where am I?").await;
+        assert_eq!(said["depth"], 0);
+        assert_eq!(reply["depth"], 1);
+    })
+    .await;
+}
