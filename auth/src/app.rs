@@ -155,7 +155,9 @@ impl Auth {
         if newest.is_none_or(|made| made + self.config.key_life() <= now) {
             self.rotate_keys().await?;
         }
-        tracing::info!(sign_ins, "expired sign-ins deleted");
+        if sign_ins > 0 {
+            tracing::info!(sign_ins, "expired sign-ins deleted");
+        }
         Ok(())
     }
 

@@ -68,7 +68,7 @@ const schema = buildSchema(`
   type SessionPayload { session: Session errors: [UserError!]! }
   type SendMessagePayload { session: Session message: Message reply: Message errors: [UserError!]! }
   type RegenerateReplyPayload { session: Session reply: Message errors: [UserError!]! }
-  type StopReplyPayload { message: Message errors: [UserError!]! }
+  type StopReplyPayload { reply: Message errors: [UserError!]! }
 
   type Query {
     viewer: User
@@ -354,7 +354,7 @@ export async function startMock({ port = 0, tokenLife = 15 * 60_000, deltaPause 
       const record = messages.get(input.messageId);
       if (!record) return refusal('NOT_FOUND', 'There is no such message.');
       finish(record, 'STOPPED');
-      return { message: showMessage(record), errors: [] };
+      return { reply: showMessage(record), errors: [] };
     },
   };
 

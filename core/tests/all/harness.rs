@@ -42,14 +42,15 @@ pub(crate) const MESSAGE: &str = "fragment M on Message { id parentId depth role
         failure { code message retryable retryAt } usage { prompt cached output thought }
         timings { createdAt firstTextAt finishedAt } } }";
 
-/// A running story engine.
+/// A running story engine. Clones share everything.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) db: Db,
     pub(crate) url: String,
     pub(crate) ids: Ids,
     pub(crate) schema: CoreSchema,
-    requests: AtomicU64,
+    requests: Arc<AtomicU64>,
 }
 
 /// What a world is built from.
@@ -134,7 +135,7 @@ impl World {
         });
         app.start().await.map_err(|error| error.describe()).unwrap();
         let schema = core_schema(Some(app.clone()));
-        Self { app, db, url, ids, schema, requests: AtomicU64::new(1) }
+        Self { app, db, url, ids, schema, requests: Arc::new(AtomicU64::new(1)) }
     }
 
     fn request(&self, who: Viewer, query: &str, variables: Value) -> Request {

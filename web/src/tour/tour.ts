@@ -281,7 +281,7 @@ query ReadPath($sessionId: ID!) {
 
 mutation StopReply($input: StopReplyInput!) {
   stopReply(input: $input) {
-    reply: message { id status content }
+    reply { id status content }
     errors { code message path }
   }
 }

@@ -1,0 +1,74 @@
+//! Forged tokens, strangers, and what they are told.
+
+use serde_json::json;
+
+use crate::{
+    client::Player,
+    server::{each_home, sqlite_home},
+};
+
+#[tokio::test]
+async fn a_forged_token_is_refused_before_anything_runs() {
+    let home = sqlite_home();
+    let server = home.serve().await;
+    let freya = Player::register(&server, "freya").await;
+    let token = freya.token.clone().unwrap();
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let (header, _) = head.split_once('.').unwrap();
+    // {"alg":"none"} and a claim to be somebody else.
+    let nobody = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0";
+    let other = "eyJzdWIiOiJ1c2VyXzAxaDQ1NXZiNHBleDV2c2tuazA4NHNuMDJxIn0";
+    for forged in [
+        format!("{header}.{other}.{signature}"),
+        format!("{nobody}.{other}."),
+        format!("{head}.{}", signature.chars().rev().collect::<String>()),
+        freya.refresh_token.clone().unwrap(),
+        "nonsense".to_owned(),
+    ] {
+        let forger = Player { token: Some(forged), ..freya.clone() };
+        let (status, answer) = forger.ask("{ viewer { id } }", json!({})).await;
+        assert_eq!(status, 401);
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+        assert!(answer.get("data").is_none());
+    }
+    let data = freya.run("{ viewer { id } }", json!({})).await;
+    assert!(data["viewer"]["id"].is_string());
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_token_and_the_open_socket_at_once() {
+    let home = sqlite_home();
+    let server = home.serve().await;
+    let freya = Player::register(&server, "freya").await;
+    let mut socket = freya.open_socket().await;
+    let logout = "mutation { logout(input: {}) { errors { code } } }";
+    freya.run(logout, json!({})).await;
+    assert_eq!(socket.anything().await["closed"], 4403);
+    let (status, answer) = freya.ask("{ viewer { id } }", json!({})).await;
+    assert_eq!(
+        (status, &answer["errors"][0]["extensions"]["code"]),
+        (401, &json!("UNAUTHENTICATED"))
+    );
+}
+
+#[tokio::test]
+async fn a_stranger_sees_nothing_of_a_story() {
+    each_home(async |home| {
+        let server = home.serve().await;
+        let freya = Player::register(&server, "freya").await;
+        let session = freya.begin().await;
+        let reply = freya.send(&session, "Hello").await;
+        let stranger = Player::register(&server, "loki").await;
+        let query = "query($session: ID!, $message: ID!) {
+            session(id: $session) { id } message(id: $message) { id }
+            a: node(id: $session) { id } b: node(id: $message) { id } nodes(ids: [$session]) { id } }";
+        let variables = json!({ "session": session, "message": reply });
+        let nothing = json!({ "session": null, "message": null, "a": null, "b": null, "nodes": [null] });
+        assert_eq!(stranger.run(query, variables).await, nothing);
+        let (mut socket, _) = stranger.watch(&reply, 0).await;
+        let answer = socket.anything().await;
+        let error = answer["payload"]["errors"].get(0).unwrap_or(&answer["payload"][0]);
+        assert_eq!(error["extensions"]["code"], "NOT_FOUND", "{answer}");
+    })
+    .await;
+}

@@ -1,0 +1,104 @@
+//! What scripts rely on: exit codes, first lines, one process a folder.
+
+use crate::{
+    client::Player,
+    server::{each_home, sqlite_home},
+};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_first_line_is_for_scripts_and_three_for_people() {
+    let home = sqlite_home();
+    let mut server = home.serve().await;
+    let mut lines = Vec::new();
+    for _ in 0..3 {
+        lines.push(server.line().await.unwrap());
+    }
+    assert!(lines[0].contains(server.url()) || lines[0].contains("npm"), "{lines:?}");
+    assert!(lines[1].contains("skald/offline"), "{lines:?}");
+    assert!(lines[2].contains(&home.data().display().to_string()), "{lines:?}");
+}
+
+#[tokio::test]
+async fn bad_configuration_is_one_sentence_and_code_2() {
+    let home = sqlite_home();
+    for (setting, value, named) in [
+        ("SKALD_LISTEN", "nowhere", "listen"),
+        ("SKALD_LISTEM", "127.0.0.1:0", "listem"),
+        ("SKALD_LOG__FILTER", "a=b=c", "log.filter"),
+        ("SKALD_CONFIG", "missing.toml", "missing.toml"),
+    ] {
+        let output = home.command().arg("serve").env(setting, value).output().await.unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{setting}: {message}");
+        assert!(message.contains(named) && message.trim().lines().count() == 1, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_folder_belongs_to_one_process() {
+    let home = sqlite_home();
+    let _server = home.serve().await;
+    let second = home.command().args(["serve", "--listen", "127.0.0.1:0"]).output().await.unwrap();
+    let message = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(message.contains("another skald process uses folder"), "{message}");
+}
+
+#[tokio::test]
+async fn secrets_are_not_shown() {
+    let home = sqlite_home();
+    let url = "postgres://skald:hunter2@localhost/core";
+    let output =
+        home.command().arg("config").env("SKALD_DATABASE__CORE_URL", url).output().await.unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && shown.contains("core_url = \"(secret)\""), "{shown}");
+    assert!(!shown.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn doctor_finds_nothing_wrong_but_perhaps_the_page() {
+    each_home(async |home| {
+        let doctor = home.command().args(["doctor", "--listen", "127.0.0.1:0"]).output();
+        let report = String::from_utf8(doctor.await.unwrap().stdout).unwrap();
+        for line in report.lines() {
+            assert!(line.starts_with("ok ") || line.starts_with("FAIL  page"), "{report}");
+        }
+        assert!(report.contains("model skald/offline: answers"), "{report}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_on_the_command_line() {
+    each_home(async |home| {
+        let server = home.serve().await;
+        let freya = Player::register(&server, "freya").await;
+        let viewer = freya.run("{ viewer { username } }", json!({})).await;
+        let name = viewer["viewer"]["username"].as_str().unwrap().to_owned();
+        assert_eq!(server.stop().await, Some(0));
+        let set =
+            home.command().args(["admin", "set-role", &name, "ADMIN"]).output().await.unwrap();
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+        let server = home.serve().await;
+        let login = json!({ "login": name, "password": "a lantern for every window" });
+        let query = "mutation($input: LoginInput!) { login(input: $input) {
+            user { account { role } } errors { code } } }";
+        let anybody = Player::anonymous(&server);
+        let data = anybody.run(query, json!({ "input": login })).await;
+        assert_eq!(data["login"]["errors"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_id_says_what_it_is() {
+    let home = sqlite_home();
+    let id = "message_01h455vb4pex5vsknk084sn02q";
+    let output = home.command().args(["id", id]).output().await.unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        words.starts_with("message 01890a5d-ac96-774b-bcce-b302099a8057, made 2023-"),
+        "{words}"
+    );
+}

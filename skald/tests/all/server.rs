@@ -1,0 +1,111 @@
+//! A `skald serve` process of a test's own, on SQLite or PostgreSQL.
+
+use std::{path::Path, process::Stdio};
+
+use skald_base::{
+    Dialect,
+    testing::{self, TestDb},
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+/// A folder and databases that outlive the processes on them.
+pub(crate) struct Home {
+    databases: Option<(TestDb, TestDb)>,
+    folder: tempfile::TempDir,
+}
+
+/// A running server. Dropped, it is killed.
+pub(crate) struct Server {
+    child: Child,
+    url: String,
+    /// What it says after `ready`.
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+/// Runs a test on SQLite files in a data folder, then on two PostgreSQL databases.
+pub(crate) async fn each_home(test: impl AsyncFn(Home)) {
+    let folder = || tempfile::tempdir().unwrap();
+    test(Home { databases: None, folder: folder() }).await;
+    let Some(auth) = testing::empty(Dialect::Postgres).await else { return };
+    let core = testing::empty(Dialect::Postgres).await.unwrap();
+    test(Home { databases: Some((auth, core)), folder: folder() }).await;
+}
+
+/// A home on SQLite, for what does not depend on the database.
+pub(crate) fn sqlite_home() -> Home {
+    Home { databases: None, folder: tempfile::tempdir().unwrap() }
+}
+
+impl Home {
+    /// The data folder.
+    pub(crate) fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The command, configured for this home.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skald"));
+        command.current_dir(self.data()).kill_on_drop(true).env("SKALD_DATA", self.data());
+        if let Some((auth, core)) = &self.databases {
+            command.env("SKALD_DATABASE__AUTH_URL", &auth.url);
+            command.env("SKALD_DATABASE__CORE_URL", &core.url);
+        }
+        command
+    }
+
+    /// Starts a server and waits until it says it is ready.
+    pub(crate) async fn serve(&self) -> Server {
+        self.serve_with(&[]).await
+    }
+
+    /// Starts a server with these settings in its environment.
+    pub(crate) async fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
+        let mut command = self.command();
+        command.env("SKALD_LOG__FILTER", "warn");
+        // Tests share one address, and register more often than people do.
+        command.env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}");
+        command.envs(settings.iter().copied()).args(["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap().expect("the server says something");
+        let url = first.strip_prefix("ready ").expect("the first line is for scripts").to_owned();
+        Server { child, url, lines }
+    }
+}
+
+impl Server {
+    /// Where it is, with a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the graph is.
+    pub(crate) fn graphql(&self) -> String {
+        format!("{}graphql", self.url)
+    }
+
+    /// Where the graph is for WebSockets.
+    pub(crate) fn socket(&self) -> String {
+        self.graphql().replace("http://", "ws://")
+    }
+
+    /// The next line it says on standard output.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        self.lines.next_line().await.unwrap()
+    }
+
+    /// Kills it with signal 9, as a power cut would.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end and waits until it has; its exit code.
+    pub(crate) async fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        self.child.wait().await.unwrap().code()
+    }
+}
