@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
         let path = file.strip_prefix(&dist).map_err(io::Error::other)?;
         let path = path.to_string_lossy().replace('\\', "/");
         let content_type = content_type(file);
-        let source = file.canonicalize()?;
+        let source = file.canonicalize()?.display().to_string();
         // Writing to a string cannot fail.
         let _always_ok = writeln!(
             table,

@@ -1,11 +1,12 @@
 //! What an operator may set about accounts, tokens and throttling.
 
 use chrono::TimeDelta;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skald_base::config::Secret;
 
 /// Configuration of accounts, tokens and throttling.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// Who issues access tokens (claim `iss`). Default `skald`.
@@ -38,7 +39,7 @@ pub struct AuthConfig {
 }
 
 /// The cost of Argon2id. Less than the defaults is refused, except 46 MiB with one pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Argon2Config {
     /// Memory in KiB. Default 19456 (19 MiB).
@@ -50,7 +51,7 @@ pub struct Argon2Config {
 }
 
 /// How often one may try; each login field of an operation counts as one try.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ThrottleConfig {
     /// Wrong passwords for one account from one address. Default 10 at once, 600 an hour.
@@ -62,7 +63,7 @@ pub struct ThrottleConfig {
 }
 
 /// A bucket of tries that fills up again evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// Tries at once.

@@ -47,9 +47,9 @@ fn sentence(error: &figment::Error) -> String {
 }
 
 /// A setting that is never shown: prints and serialises as `(secret)`.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct Secret(SecretString);
+pub struct Secret(#[schemars(with = "String")] SecretString);
 
 impl Secret {
     /// Wraps a value that must not be shown.

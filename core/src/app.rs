@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skald_base::{Clock, Db, Error, Ids, Lifecycle, Result};
 
@@ -37,7 +38,7 @@ pub struct Parts {
 }
 
 /// What one player or session may do at once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of UTF-8 in one message at most. Default 65536.

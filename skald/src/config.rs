@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skald_auth::AuthConfig;
 use skald_base::{config::Secret, id::parse_any, telemetry::LogConfig};
@@ -15,7 +16,7 @@ use crate::{Failure, cli::Options};
 
 /// Everything an operator may set. `SKALD_` and `__` spell it in the environment:
 /// `SKALD_LOG__FILTER=debug` sets `log.filter`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// Address to listen on. Default `127.0.0.1:8000`: reachable from this machine alone.
@@ -41,7 +42,7 @@ pub(crate) struct Config {
 }
 
 /// Where the databases are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DatabaseConfig {
     /// Address of auth's database, `sqlite://…` or `postgres://…`. Default: `auth.db` in the data folder.
@@ -53,7 +54,7 @@ pub(crate) struct DatabaseConfig {
 }
 
 /// The storyteller that needs no key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OfflineConfig {
     /// How fast it writes; 0 means as fast as it can. Default 60.
@@ -105,9 +106,9 @@ pub(crate) fn load(options: &Options) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// The configuration in force, or the defaults, as a file that could be read again.
-pub(crate) fn print(options: &Options, example: bool) -> Result<String, Failure> {
-    let config = if example { Config::default() } else { load(options)? };
+/// The configuration in force, as a file that could be read again; secrets are not shown.
+pub(crate) fn print(options: &Options) -> Result<String, Failure> {
+    let config = load(options)?;
     toml::to_string_pretty(&config).map_err(|error| Failure::Work(error.to_string()))
 }
 

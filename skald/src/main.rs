@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod config;
 mod doctor;
+mod example;
 mod gate;
 mod page;
 mod schema;
@@ -57,7 +58,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Config { options, example } => {
-            say(config::print(&options, example)?.trim_end());
+            let text = if example { example::print()? } else { config::print(&options)? };
+            say(text.trim_end());
             Ok(())
         }
         Command::Doctor(options) => doctor::run(&options).await,

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the transport allows; the default suits a server on a private network.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether clients may read the schema (`__schema`, `__type`). Default `true`.
@@ -45,7 +46,7 @@ impl Default for Settings {
 }
 
 /// What one GraphQL document may contain; checked before anything is executed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DocumentLimits {
     /// Length of the document's text, in bytes. Default 65,536.
@@ -88,7 +89,7 @@ impl Default for DocumentLimits {
 }
 
 /// What one HTTP request may cost.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RequestLimits {
     /// Length of a request body, in bytes. Default 1,048,576.
@@ -116,7 +117,7 @@ impl Default for RequestLimits {
 }
 
 /// What one WebSocket may cost.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebSocketLimits {
     /// Time until `connection_init` is accepted, in milliseconds. Default 5,000.
@@ -161,7 +162,7 @@ impl Default for WebSocketLimits {
 }
 
 /// How subscriptions are kept alive over HTTP.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StreamSettings {
     /// Silence after which an SSE comment is sent, in milliseconds. Default 12,000.

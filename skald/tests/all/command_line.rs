@@ -102,3 +102,34 @@ async fn an_id_says_what_it_is() {
         "{words}"
     );
 }
+
+#[tokio::test]
+async fn the_example_configuration_explains_and_changes_nothing() {
+    let home = sqlite_home();
+    let print = |arguments: &'static [&str]| home.command().args(arguments).output();
+    let example = print(&["config", "--example"]).await.unwrap();
+    let example = String::from_utf8(example.stdout).unwrap();
+    let uncomment = |line: &str| match line.strip_prefix("# ") {
+        Some(setting) if is_setting(setting) => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    let file: Vec<String> = example.lines().map(uncomment).collect();
+    let before = print(&["config"]).await.unwrap().stdout;
+    std::fs::write(home.data().join("all.toml"), file.join("\n")).unwrap();
+    let after = print(&["config", "--config", "all.toml"]).await.unwrap();
+    assert!(after.status.success(), "{}", String::from_utf8_lossy(&after.stderr));
+    assert_eq!(String::from_utf8(after.stdout).unwrap(), String::from_utf8(before).unwrap());
+    // Nothing stands there without an explanation.
+    let lines: Vec<&str> = example.lines().collect();
+    for pair in lines.windows(2) {
+        if is_setting(pair[1].trim_start_matches("# ")) {
+            assert!(pair[0].starts_with("# "), "{} has no explanation", pair[1]);
+        }
+    }
+}
+
+/// Whether a line says `name = value`.
+fn is_setting(line: &str) -> bool {
+    let name = line.split_once(" = ").map_or("", |(name, _)| name);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
