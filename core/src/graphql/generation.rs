@@ -130,11 +130,7 @@ impl Generation {
 
     /// Why it failed, or why the last attempt did.
     async fn failure(&self) -> Option<ReplyFailure> {
-        let failure = Failure {
-            code: self.0.failure_code?,
-            message: self.0.failure_message.clone().unwrap_or_default(),
-        };
-        Some(reply_failure(failure, self.0.retry_at))
+        Some(reply_failure(self.0.failure()?, self.0.retry_at))
     }
 
     /// Tokens in and out, as the provider counted them; null until it ended.

@@ -43,6 +43,7 @@ impl CoreSubscription {
     ) -> Result<impl Stream<Item = Result<ReplyEvent>> + use<'ctx>> {
         let id: MessageId = parse_id("messageId", &message_id)?;
         let seen = Seen {
+            attempt: None,
             content: check_offset("offset", offset)?,
             thought: check_offset("thoughtOffset", thought_offset)?,
         };

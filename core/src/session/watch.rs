@@ -70,7 +70,9 @@ pub async fn watch(
             cursor.sequence = last;
             yield cursor.news(What::ResyncNeeded);
         }
-        for news in cursor.replay().await? {
+        let replayed = cursor.replay().await?;
+        cursor.find_running().await?;
+        for news in replayed {
             yield news;
         }
         yield cursor.news(What::CaughtUp);
@@ -99,16 +101,11 @@ struct Cursor {
     app: App,
     id: SessionId,
     sequence: i64,
-    replies: HashMap<MessageId, Known>,
+    /// What was told of the messages whose end, if they are replies, is still
+    /// to be told. News of any other reply is void: its end was told, or had
+    /// come before this watcher did.
+    replies: HashMap<MessageId, Seen>,
     channels: Vec<Channel>,
-}
-
-/// What the watcher knows of a reply.
-enum Known {
-    /// It runs, and this much was told.
-    Running(Seen),
-    /// Its end was told: deltas still on their way are void.
-    Ended,
 }
 
 impl Cursor {
@@ -129,10 +126,19 @@ impl Cursor {
 
     fn stored(&mut self, event: SessionEvent) -> SessionNews {
         self.sequence = event.sequence;
-        if let EventBody::ReplyFinished { message } | EventBody::ReplyFailed { message } =
-            &event.body.0
-        {
-            self.replies.insert(*message, Known::Ended);
+        match &event.body.0 {
+            EventBody::MessagesAdded { messages, .. } => {
+                self.replies.extend(messages.iter().map(|id| (*id, Seen::default())));
+            }
+            EventBody::ReplyFinished { message } | EventBody::ReplyFailed { message } => {
+                self.replies.remove(message);
+            }
+            EventBody::MessageUpdated { .. }
+            | EventBody::MessagesDeleted { .. }
+            | EventBody::MessagesRestored { .. }
+            | EventBody::HeadMoved { .. }
+            | EventBody::SessionUpdated {}
+            | EventBody::SessionDeleted {} => {}
         }
         SessionNews { sequence: event.sequence, at: event.at, what: What::Stored(event.body.0) }
     }
@@ -150,6 +156,17 @@ impl Cursor {
         }
     }
 
+    /// Finds the replies that were added before this watcher came and run still.
+    ///
+    /// Asked of the database after the replay, so that their end lies ahead; in
+    /// memory a reply stands a moment longer than it runs.
+    async fn find_running(&mut self) -> Result<()> {
+        for (_, id) in store::reply::running_in(&self.app.db, &[self.id]).await? {
+            self.replies.entry(id).or_default();
+        }
+        Ok(())
+    }
+
     /// Everything that is written so far of the replies that run.
     ///
     /// Those whose message was not told yet are left for the live feed, which
@@ -161,18 +178,14 @@ impl Cursor {
     }
 
     fn look_at(&mut self, snapshot: &Snapshot) -> Vec<SessionNews> {
-        let known = self.replies.entry(snapshot.message_id);
-        let Known::Running(seen) = known.or_insert(Known::Running(Seen::default())) else {
-            return Vec::new();
-        };
+        let Some(seen) = self.replies.get_mut(&snapshot.message_id) else { return Vec::new() };
         let steps = snapshot.catch_up(seen, &self.channels);
         steps.into_iter().map(|step| self.news(What::Progress(step))).collect()
     }
 
     fn take_progress(&mut self, progress: ReplyProgress) -> Vec<SessionNews> {
         let id = progress.message_id;
-        let known = self.replies.entry(id).or_insert(Known::Running(Seen::default()));
-        let Known::Running(seen) = known else { return Vec::new() };
+        let Some(seen) = self.replies.get_mut(&id) else { return Vec::new() };
         match take(progress, seen, &self.channels) {
             Taken::News(news) => vec![self.news(What::Progress(news))],
             Taken::Nothing => Vec::new(),

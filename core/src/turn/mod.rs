@@ -70,6 +70,14 @@ pub struct Reply {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
+impl Reply {
+    /// Why it failed, or why its last attempt did.
+    pub fn failure(&self) -> Option<Failure> {
+        let message = self.failure_message.clone().unwrap_or_default();
+        self.failure_code.map(|code| Failure { code, message })
+    }
+}
+
 /// What was asked of the model, kept so that a crash can be recovered from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

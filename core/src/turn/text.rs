@@ -58,6 +58,8 @@ pub fn rest_from(text: &str, offset: usize) -> Option<(usize, &str)> {
 /// How much of a reply a client has: the offsets at which each text goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
+    /// Of which attempt; none if the client brought its offsets along.
+    pub attempt: Option<i64>,
     /// Of the content.
     pub content: usize,
     /// Of the thought.
@@ -94,6 +96,18 @@ impl Seen {
     /// Whether the client has more than `content` and `thought` hold.
     pub fn exceeds(&self, content: usize, thought: usize) -> bool {
         self.content > content || self.thought > thought
+    }
+
+    /// Whether what the client has is (or may be) of an attempt before this one.
+    pub fn is_older_than(&self, attempt: i64) -> bool {
+        let has_text = self.content > 0 || self.thought > 0;
+        has_text && self.attempt.unwrap_or(1) < attempt
+    }
+
+    /// Everything there is of an attempt.
+    pub fn all_of(attempt: i64, content: &str, thought: &str) -> Self {
+        let (content, thought) = (utf16_len(content), utf16_len(thought));
+        Self { attempt: Some(attempt), content, thought }
     }
 
     fn of(&mut self, channel: Channel) -> &mut usize {

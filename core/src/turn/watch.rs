@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use async_stream::try_stream;
+use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use skald_base::{Error, Result, Viewer};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    Stage,
+    Failure, Reply, Stage,
     reply::RunningReply,
     text::{Advance, Seen, rest_from, utf16_len},
 };
@@ -42,6 +43,10 @@ pub struct Snapshot {
     pub attempt: i64,
     /// The stage it is in.
     pub stage: Stage,
+    /// Why it waits to be retried, if it does.
+    pub failure: Option<Failure>,
+    /// Until when it waits.
+    pub retry_at: Option<DateTime<Utc>>,
     /// The content so far.
     pub content: String,
     /// The thought so far.
@@ -55,6 +60,8 @@ impl From<&Arc<RunningReply>> for Snapshot {
             message_id: reply.message_id,
             attempt: draft.attempt,
             stage: draft.stage,
+            failure: draft.failure,
+            retry_at: draft.retry_at,
             content: draft.content.as_str().to_owned(),
             thought: draft.thought.as_str().to_owned(),
         }
@@ -64,15 +71,22 @@ impl From<&Arc<RunningReply>> for Snapshot {
 impl Snapshot {
     /// What a client that has `seen` needs, to have everything in this snapshot.
     ///
-    /// A client may hold more than was saved before a crash: then it starts over.
+    /// A client may hold text of an attempt that failed, or more than was saved
+    /// before a crash: then it starts over.
     pub fn catch_up(&self, seen: &mut Seen, channels: &[Channel]) -> Vec<ReplyProgress> {
         let step =
             |step| ReplyProgress { message_id: self.message_id, attempt: self.attempt, step };
-        if seen.exceeds(utf16_len(&self.content), utf16_len(&self.thought)) {
-            *seen = Seen { content: utf16_len(&self.content), thought: utf16_len(&self.thought) };
+        if seen.is_older_than(self.attempt)
+            || seen.exceeds(utf16_len(&self.content), utf16_len(&self.thought))
+        {
+            *seen = Seen::all_of(self.attempt, &self.content, &self.thought);
+            if channels.is_empty() {
+                return Vec::new();
+            }
             let (content, thought) = (self.content.clone(), self.thought.clone());
             return vec![step(ReplyStep::Reset { content, thought })];
         }
+        seen.attempt = Some(self.attempt);
         let mut steps = Vec::new();
         for (channel, text) in
             [(Channel::Thought, &self.thought), (Channel::Content, &self.content)]
@@ -90,6 +104,13 @@ impl Snapshot {
             *from = utf16_len(text);
         }
         steps
+    }
+
+    /// The stage, as news.
+    fn stage(&self) -> ReplyProgress {
+        let Self { message_id, attempt, stage, failure, retry_at, .. } = self.clone();
+        let step = ReplyStep::Stage { stage, failure, retry_at };
+        ReplyProgress { message_id, attempt, step }
     }
 }
 
@@ -115,8 +136,11 @@ pub async fn watch(
         let mut look_again = interval(Duration::from_secs(2));
         look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut known_stage = None;
+        let mut is_over = false;
         loop {
-            let (snapshot, ended) = look(&app, id).await?;
+            // While its end is being told, the reply may still stand in memory.
+            let looked = if is_over { look_at_stored(&app, id).await } else { look(&app, id).await };
+            let (snapshot, ended) = looked?;
             for progress in snapshot.catch_up(&mut seen, &channels) {
                 yield ReplyNews::Progress(progress);
             }
@@ -124,10 +148,9 @@ pub async fn watch(
                 yield ReplyNews::Ended { message: Box::new(message), attempt: snapshot.attempt };
                 return;
             }
-            if known_stage.replace(snapshot.stage) != Some(snapshot.stage) {
-                let step = ReplyStep::Stage { stage: snapshot.stage, failure: None, retry_at: None };
-                let attempt = snapshot.attempt;
-                yield ReplyNews::Progress(ReplyProgress { message_id: id, attempt, step });
+            let stage = (snapshot.attempt, snapshot.stage);
+            if known_stage.replace(stage) != Some(stage) {
+                yield ReplyNews::Progress(snapshot.stage());
             }
             look_again.reset();
             // Until something is missing, or for two seconds in case the last event was lost.
@@ -138,7 +161,10 @@ pub async fn watch(
                 };
                 let progress = match event.as_deref() {
                     Ok(LiveEvent::Reply(progress)) if progress.message_id == id => progress.clone(),
-                    Ok(LiveEvent::Stored(event)) if ends(&event.body.0, id) => break,
+                    Ok(LiveEvent::Stored(event)) if ends(&event.body.0, id) => {
+                        is_over = true;
+                        break;
+                    }
                     Ok(LiveEvent::Reply(_) | LiveEvent::Stored(_)) => continue,
                     Err(Missed) => break,
                 };
@@ -146,10 +172,11 @@ pub async fn watch(
                     Taken::Nothing => {}
                     Taken::Gap => break,
                     Taken::News(news) => {
-                        if let ReplyStep::Stage { stage, .. } = &news.step
-                            && known_stage.replace(*stage) == Some(*stage)
-                        {
-                            continue;
+                        if let ReplyStep::Stage { stage, .. } = &news.step {
+                            let stage = (news.attempt, *stage);
+                            if known_stage.replace(stage) == Some(stage) {
+                                continue;
+                            }
                         }
                         yield ReplyNews::Progress(news);
                     }
@@ -171,21 +198,33 @@ pub enum Taken {
 
 /// Takes a live step.
 pub fn take(mut progress: ReplyProgress, seen: &mut Seen, channels: &[Channel]) -> Taken {
+    let attempt = progress.attempt;
+    if seen.attempt.is_some_and(|seen| seen > attempt) {
+        return Taken::Nothing;
+    }
     match &mut progress.step {
         ReplyStep::Stage { .. } => Taken::News(progress),
         ReplyStep::Reset { content, thought } => {
-            *seen = Seen { content: utf16_len(content), thought: utf16_len(thought) };
+            if seen.attempt == Some(attempt) {
+                return Taken::Nothing;
+            }
+            *seen = Seen::all_of(attempt, content, thought);
             if channels.is_empty() { Taken::Nothing } else { Taken::News(progress) }
         }
-        ReplyStep::Delta { channel, offset, text } => match seen.advance(*channel, *offset, text) {
-            Advance::Known => Taken::Nothing,
-            Advance::Gap => Taken::Gap,
-            Advance::Send(..) if !channels.contains(channel) => Taken::Nothing,
-            Advance::Send(from, rest) => {
-                (*offset, *text) = (from, rest);
-                Taken::News(progress)
+        // The reset between the attempts was missed.
+        ReplyStep::Delta { .. } if seen.is_older_than(attempt) => Taken::Gap,
+        ReplyStep::Delta { channel, offset, text } => {
+            seen.attempt = Some(attempt);
+            match seen.advance(*channel, *offset, text) {
+                Advance::Known => Taken::Nothing,
+                Advance::Gap => Taken::Gap,
+                Advance::Send(..) if !channels.contains(channel) => Taken::Nothing,
+                Advance::Send(from, rest) => {
+                    (*offset, *text) = (from, rest);
+                    Taken::News(progress)
+                }
             }
-        },
+        }
     }
 }
 
@@ -207,22 +246,28 @@ async fn look(app: &App, id: MessageId) -> Result<(Snapshot, Option<Message>)> {
     if let Some(running) = app.replies.find(id) {
         return Ok((Snapshot::from(&running), None));
     }
+    look_at_stored(app, id).await
+}
+
+/// The reply as it is stored; the message if it has ended.
+async fn look_at_stored(app: &App, id: MessageId) -> Result<(Snapshot, Option<Message>)> {
     let mut reader = app.db.reader();
     let message = store::message::find(&mut reader, id).await?;
     let message = message.ok_or_else(|| Error::not_found("message"))?;
     let reply = store::reply::find(&mut reader, id).await?;
-    let (attempt, stage) = reply.as_ref().map_or((1, Stage::Writing), |r| (r.attempt, r.stage));
+    let mut snapshot = Snapshot {
+        message_id: id,
+        attempt: reply.as_ref().map_or(1, |reply| reply.attempt),
+        stage: reply.as_ref().map_or(Stage::Writing, |reply| reply.stage),
+        failure: reply.as_ref().and_then(Reply::failure),
+        retry_at: reply.as_ref().and_then(|reply| reply.retry_at),
+        content: message.content.clone(),
+        thought: message.thought.clone().unwrap_or_default(),
+    };
     if !message.status.is_running() {
-        let snapshot = Snapshot {
-            message_id: id,
-            attempt,
-            stage,
-            content: message.content.clone(),
-            thought: message.thought.clone().unwrap_or_default(),
-        };
         return Ok((snapshot, Some(message)));
     }
-    let (content, thought) =
-        reply.map_or_else(Default::default, |reply| (reply.draft_content, reply.draft_thought));
-    Ok((Snapshot { message_id: id, attempt, stage, content, thought }, None))
+    (snapshot.content, snapshot.thought) =
+        reply.map(|reply| (reply.draft_content, reply.draft_thought)).unwrap_or_default();
+    Ok((snapshot, None))
 }

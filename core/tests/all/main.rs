@@ -6,7 +6,10 @@
     reason = "in a test, a panic is the report"
 )]
 
+mod client;
+mod events;
 mod harness;
 mod persona;
+mod resume;
 mod script;
 mod story;

@@ -1,0 +1,292 @@
+//! Watching a session: replay, live events, falling behind.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use skald_core::llm::LlmError;
+
+use crate::{
+    client::Client,
+    harness::{Events, freya, id, scripted_story, story},
+};
+
+/// Reads the replay: everything up to `CaughtUp`.
+async fn replay(events: &mut Events) -> Vec<Value> {
+    let mut seen = Vec::new();
+    loop {
+        let event = events.next().await.unwrap();
+        if event["__typename"] == "CaughtUp" {
+            return seen;
+        }
+        seen.push(event);
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_replayed_from_anywhere() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let mut live =
+            world.watch_session(freya(), json!({ "id": tale.session, "after": 0 })).await;
+        let mut told = replay(&mut live).await;
+        let turn = world.says(freya(), &tale, "Hi.").await;
+        let (said, reply) = (id(&turn["message"]), id(&turn["reply"]));
+        script.call().await.tell("Hello.").await;
+        world.ends(freya(), &reply).await;
+        let edit = json!({ "messageId": said, "content": "Hello.", "mode": "IN_PLACE" });
+        world.does(freya(), "editMessage", edit).await;
+        world.does(freya(), "deleteMessage", json!({ "messageId": said })).await;
+        world.does(freya(), "restoreMessage", json!({ "messageId": said })).await;
+        world.does(freya(), "selectMessage", json!({ "messageId": reply })).await;
+        world.does(freya(), "updateSession", json!({ "id": tale.session, "title": "A" })).await;
+        world.does(freya(), "deleteSession", json!({ "id": tale.session })).await;
+        let is_stored = |event: &Value| {
+            !["ReplyDelta", "ReplyStageChanged"].contains(&event["__typename"].as_str().unwrap())
+        };
+        loop {
+            let event = live.until(is_stored).await;
+            told.push(event);
+            if told.last().unwrap()["__typename"] == "SessionDeleted" {
+                break;
+            }
+        }
+        let kinds: Vec<_> =
+            told.iter().map(|event| event["__typename"].as_str().unwrap()).collect();
+        let expected = [
+            "MessagesAdded",
+            "HeadMoved",
+            "MessagesAdded",
+            "HeadMoved",
+            "ReplyFinished",
+            "MessageUpdated",
+            "MessagesDeleted",
+            "HeadMoved",
+            "MessagesRestored",
+            "HeadMoved",
+            "SessionUpdated",
+            "SessionDeleted",
+        ];
+        assert_eq!(kinds, expected);
+        assert_eq!(told[2]["clientRequestId"], told[3]["clientRequestId"]);
+        assert_eq!(told[3]["fork"]["id"], tale.greeting.as_str());
+        assert_eq!(told[3]["branch"], json!([{ "id": said }, { "id": reply }]));
+        assert_eq!(told[7]["head"]["id"], tale.greeting.as_str());
+        assert_eq!(told[7]["fork"]["id"], tale.greeting.as_str());
+        assert_eq!(told[7]["branch"], json!([]));
+        assert_eq!(told[9]["branch"], json!([{ "id": said }, { "id": reply }]));
+        for after in 0..=told.len() {
+            let variables = json!({ "id": tale.session, "after": after });
+            let mut again = world.watch_session(freya(), variables).await;
+            let replayed = replay(&mut again).await;
+            let sequences: Vec<_> =
+                replayed.iter().map(|event| event["sequence"].clone()).collect();
+            assert_eq!(sequences, (after + 1..=told.len()).map(Value::from).collect::<Vec<_>>());
+            let kinds = replayed.iter().map(|event| event["__typename"].as_str().unwrap());
+            assert_eq!(kinds.collect::<Vec<_>>(), expected[after..]);
+        }
+        assert_eq!(world.session(freya(), &tale.session).await["sequence"], told.len());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_impossible_after_is_answered_with_a_resync() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let variables = json!({ "id": tale.session, "after": 1000 });
+        let mut events = world.watch_session(freya(), variables).await;
+        let resync = events.next().await.unwrap();
+        assert_eq!(resync["__typename"], "ResyncNeeded");
+        assert_eq!(resync["sequence"], 2);
+        assert_eq!(events.next().await.unwrap()["__typename"], "CaughtUp");
+        world.does(freya(), "updateSession", json!({ "id": tale.session, "title": "A" })).await;
+        let next = events.next().await.unwrap();
+        assert_eq!((&next["__typename"], &next["sequence"]), (&json!("SessionUpdated"), &json!(3)));
+        let mut events =
+            world.watch_session(freya(), json!({ "id": tale.session, "after": -1 })).await;
+        let refused = events.response().await.unwrap();
+        assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_screen_that_joins_late_gets_each_running_text_from_its_start() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let mut calls = Vec::new();
+        let first = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
+        calls.push((first.clone(), script.call().await));
+        let swipe = json!({ "messageId": first });
+        let second = id(&world.does(freya(), "regenerateReply", swipe).await["reply"]);
+        calls.push((second.clone(), script.call().await));
+        for (reply, call) in &calls {
+            let mut watcher = world.watch_reply(freya(), json!({ "id": reply })).await;
+            call.think("Hm.").await;
+            call.say(&format!("I am {reply} 🦊")).await;
+            watcher.until(|event| event["text"] == "Hm.").await;
+            watcher.until(|event| event["channel"] == "CONTENT").await;
+        }
+        let sequence = world.session(freya(), &tale.session).await["sequence"].clone();
+        let mut screens = Vec::new();
+        for variables in [
+            json!({ "id": tale.session }),
+            json!({ "id": tale.session, "after": 0 }),
+            json!({ "id": tale.session, "after": sequence, "channels": ["CONTENT"] }),
+            json!({ "id": tale.session, "after": sequence, "channels": [] }),
+        ] {
+            let mut events = world.watch_session(freya(), variables.clone()).await;
+            let after = variables["after"].as_i64().unwrap_or(sequence.as_i64().unwrap());
+            let mut client = Client::after(after);
+            for event in replay(&mut events).await {
+                client.take(&event);
+            }
+            client.caught_up = true;
+            let channels = variables["channels"].as_array().map_or(2, Vec::len);
+            for _ in 0..2 * channels {
+                client.take(&events.until_type("ReplyDelta").await);
+            }
+            screens.push((client, events));
+        }
+        for (_, call) in calls {
+            call.tell(" for ever.").await;
+        }
+        world.ends(freya(), &first).await;
+        world.ends(freya(), &second).await;
+        world.does(freya(), "updateSession", json!({ "id": tale.session, "title": "A" })).await;
+        let mut thoughts = Vec::new();
+        for (client, events) in &mut screens {
+            loop {
+                let event = events.next().await.unwrap();
+                client.take(&event);
+                if event["__typename"] == "SessionUpdated" {
+                    break;
+                }
+            }
+            assert!(client.has_all_ends());
+            thoughts.push(client.texts[&first].thought.len());
+        }
+        assert_eq!(thoughts, [3, 3, 0, 0]);
+        for (n, (client, _)) in screens.iter().enumerate() {
+            for reply in [&first, &second] {
+                let whole = format!("I am {reply} 🦊 for ever.");
+                let text = &client.texts[reply];
+                assert_eq!(text.content(), if n < 3 { whole } else { String::new() });
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_falls_behind_loses_nothing() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let sequence = world.session(freya(), &tale.session).await["sequence"].as_i64().unwrap();
+        let variables = json!({ "id": tale.session, "after": sequence });
+        let mut slow = world.watch_session(freya(), variables).await;
+        let mut client = Client::after(sequence);
+        client.take(&slow.next().await.unwrap());
+        let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
+        let mut slow_reply = world.watch_reply(freya(), json!({ "id": reply })).await;
+        slow_reply.next().await.unwrap();
+        let call = script.call().await;
+        // Far more than the feed keeps for a listener.
+        for n in 0..200 {
+            call.say(&format!("{n} 🐑 ")).await;
+            let title = json!({ "id": tale.session, "title": n.to_string() });
+            world.does(freya(), "updateSession", title).await;
+        }
+        call.end().await;
+        let end = world.ends(freya(), &reply).await;
+        loop {
+            let event = slow.next().await.unwrap();
+            client.take(&event);
+            if event["__typename"] == "ReplyFinished" {
+                break;
+            }
+        }
+        assert_eq!(client.sequence, sequence + 2 + 200 + 1);
+        assert!(client.has_all_ends());
+        let events = slow_reply.all().await;
+        let deltas = events.iter().filter_map(|event| event["text"].as_str());
+        assert_eq!(deltas.collect::<String>(), end["content"].as_str().unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_falls_behind_over_a_retry_starts_over() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
+        let call = script.call().await;
+        let mut screen = world.watch_session(freya(), json!({ "id": tale.session })).await;
+        let mut watcher = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let sequence = world.session(freya(), &tale.session).await["sequence"].as_i64().unwrap();
+        let mut client = Client::after(sequence);
+        client.take(&screen.next().await.unwrap());
+        call.think("A first idea.").await;
+        for events in [&mut screen, &mut watcher] {
+            let delta = events.until(|event| event["text"] == "A first idea.").await;
+            if delta.get("sequence").is_some() {
+                client.take(&delta);
+            }
+        }
+        let mut quick = world.watch_reply(freya(), json!({ "id": reply })).await;
+        call.fail(LlmError::RateLimited { retry_after: Some(Duration::ZERO) }).await;
+        let call = script.call().await;
+        call.think("Another idea, and a longer one").await;
+        quick.until(|event| event["text"] == "Another idea, and a longer one").await;
+        for n in 0..150 {
+            let title = json!({ "id": tale.session, "title": n.to_string() });
+            world.does(freya(), "updateSession", title).await;
+        }
+        call.think(" at that.").await;
+        quick.until(|event| event["text"] == " at that.").await;
+        loop {
+            let event = screen.next().await.unwrap();
+            client.take(&event);
+            if event["thought"] == "Another idea, and a longer one at that." {
+                break;
+            }
+        }
+        call.tell("So be it.").await;
+        let end = world.ends(freya(), &reply).await;
+        assert_eq!(end["thought"], "Another idea, and a longer one at that.");
+        loop {
+            let event = screen.next().await.unwrap();
+            client.take(&event);
+            if event["__typename"] == "ReplyFinished" {
+                break;
+            }
+        }
+        let mut text = crate::client::Text::default();
+        text.thought = "A first idea.".encode_utf16().collect();
+        text.attempt = 1;
+        for event in watcher.all().await {
+            match event["__typename"].as_str().unwrap() {
+                "ReplyFinished" => text.finish(&event),
+                _ => text.progress(&event),
+            }
+        }
+        assert!(text.end.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_reply_is_told_at_once() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        for _ in 0..20 {
+            let input =
+                json!({ "sessionId": tale.session, "parentId": tale.greeting, "content": "Hi." });
+            let turn = world.does(freya(), "sendMessage", input).await;
+            let started = std::time::Instant::now();
+            world.ends(freya(), &id(&turn["reply"])).await;
+            assert!(started.elapsed() < Duration::from_millis(1900), "{:?}", started.elapsed());
+        }
+    })
+    .await;
+}
