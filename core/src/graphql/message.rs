@@ -139,11 +139,14 @@ impl Message {
         if !row.status.is_running() {
             return Ok(Cow::Owned(row));
         }
-        let reply = ctx.loaders().load(ReplyKey(row.id)).await?;
-        let (content, thought) =
-            reply.map(|reply| (reply.draft_content, reply.draft_thought)).unwrap_or_default();
+        let Some(reply) = ctx.loaders().load(ReplyKey(row.id)).await? else {
+            return Ok(Cow::Owned(row));
+        };
+        let (content, thought) = (reply.draft_content, reply.draft_thought);
+        let is_written = !content.is_empty();
+        let status = if is_written { tree::MessageStatus::Writing } else { row.status };
         let thought = (!thought.is_empty()).then_some(thought);
-        Ok(Cow::Owned(tree::Message { content, thought, ..row }))
+        Ok(Cow::Owned(tree::Message { content, thought, status, ..row }))
     }
 }
 

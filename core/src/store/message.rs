@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     session::SessionId,
-    tree::{Message, MessageId, MessageRole, MessageStatus, Place},
+    tree::{Message, MessageId, MessageRole, Place},
     turn::Ending,
 };
 
@@ -233,14 +233,6 @@ pub(crate) async fn finish(tx: &mut Tx, id: MessageId, ending: &Ending) -> Resul
     let thought = (!ending.thought.is_empty()).then(|| ending.thought.clone());
     let query = tx.query(SQL).bind(id).bind(ending.content.clone()).bind(thought);
     query.bind(ending.status).execute().await?;
-    Ok(())
-}
-
-/// The first text of a reply has arrived.
-pub(crate) async fn set_writing(tx: &mut Tx, id: MessageId) -> Result<()> {
-    const SQL: &str = "UPDATE message SET status = $2 WHERE id = $1 AND status = $3";
-    let query = tx.query(SQL).bind(id).bind(MessageStatus::Writing);
-    query.bind(MessageStatus::Pending).execute().await?;
     Ok(())
 }
 

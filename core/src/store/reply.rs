@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     session::SessionId,
     tree::MessageId,
-    turn::{Ending, Reply, Stage, flush::LEASE_MILLIS, recovery::Abandoned, reply::Draft},
+    turn::{Ending, Reply, flush::LEASE_MILLIS, recovery::Abandoned, reply::Draft},
 };
 
 macro_rules! columns {
@@ -106,19 +106,47 @@ pub(crate) async fn running_for(db: &Db, user: UserId) -> Result<Vec<MessageId>>
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Saves a draft and renews the lease. Whether a stop was asked for; none if it was taken over.
+/// What became of a draft that was to be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// It is saved, and the lease renewed.
+    Saved {
+        /// Whether somebody asked to stop the reply.
+        stop_requested: bool,
+    },
+    /// The reply ended, or went on to another attempt, since the draft was copied.
+    Late,
+    /// Another process has taken the reply over.
+    Lost,
+}
+
+/// Locks those of these replies that nobody else has locked; which ones.
+pub(crate) async fn lock_free(tx: &mut Tx, ids: &[MessageId]) -> Result<Vec<MessageId>> {
+    const SQLITE: &str = "SELECT message_id FROM reply WHERE message_id IN (..)";
+    const POSTGRES: &str =
+        "SELECT message_id FROM reply WHERE message_id IN (..) FOR UPDATE SKIP LOCKED";
+    let sql = tx.pick(SQLITE, POSTGRES);
+    let rows: Vec<(MessageId,)> = tx.query(sql).bind_list(ids).all().await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Saves a draft and renews the lease.
+///
+/// The message's own row is written once, at the end: nothing that is indexed
+/// changes four times a second.
 pub(crate) async fn flush(
     tx: &mut Tx,
     (id, process): (MessageId, Uuid),
     draft: &Draft,
     until: i64,
-) -> Result<Option<bool>> {
+) -> Result<Flushed> {
     const SQL: &str = "
         UPDATE reply
         SET draft_content = $4, draft_thought = $5, stage = $6, leased_until = $7,
             failure_code = $8, failure_message = $9, retry_at = $10, first_text_at = $11
         WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL
         RETURNING stop_requested";
+    const IS_OURS: &str = "SELECT count(*) FROM reply WHERE message_id = $1 AND leased_by = $2";
     let row: Option<(bool,)> = tx
         .query(SQL)
         .bind(id)
@@ -134,10 +162,11 @@ pub(crate) async fn flush(
         .bind(draft.first_text_at)
         .optional()
         .await?;
-    if row.is_some() && draft.stage == Stage::Writing {
-        super::message::set_writing(tx, id).await?;
+    if let Some((stop_requested,)) = row {
+        return Ok(Flushed::Saved { stop_requested });
     }
-    Ok(row.map(|(stop,)| stop))
+    let (ours,): (i64,) = tx.query(IS_OURS).bind(id).bind(process).one().await?;
+    Ok(if ours == 1 { Flushed::Late } else { Flushed::Lost })
 }
 
 /// Begins the next attempt; false if another process has the reply.

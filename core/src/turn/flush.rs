@@ -4,12 +4,17 @@
 //! asked to stop (perhaps in another process) or taken over. A crash loses at
 //! most the text since the last flush.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use skald_base::Result;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{app::App, store};
+use super::reply::RunningReply;
+use crate::{
+    app::App,
+    store::{self, reply::Flushed},
+    tree::MessageId,
+};
 
 /// How often drafts are saved.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
@@ -35,24 +40,46 @@ pub async fn run(app: App) {
         }
         ticks.tick().await;
         count = count.wrapping_add(1);
-        if let Err(error) = flush(&app, count % RENEW_EVERY == 0).await {
+        let which = if count.is_multiple_of(RENEW_EVERY) { Which::All } else { Which::Changed };
+        if let Err(error) = flush(&app, which).await {
             let error = error.describe();
             tracing::warn!(error, "cannot save drafts; they stay in memory");
         }
     }
 }
 
-/// Saves what is new; with `renew`, keeps the leases of silent replies too.
-#[expect(clippy::fn_params_excessive_bools, reason = "one flag, private to this file")]
-async fn flush(app: &App, renew: bool) -> Result<()> {
+/// Which replies are saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    /// Those with something new.
+    Changed,
+    /// All: silent ones keep their lease.
+    All,
+}
+
+async fn flush(app: &App, which: Which) -> Result<()> {
     let mut work = app.replies.all();
-    work.retain(|reply| renew || reply.draft().dirty);
+    work.retain(|reply| which == Which::All || reply.read(|draft| draft.dirty));
     if work.is_empty() {
         return Ok(());
     }
+    let saved = save(app, &work).await;
+    if saved.is_err() {
+        for reply in &work {
+            reply.edit(|draft| draft.dirty = true);
+        }
+    }
+    saved
+}
+
+async fn save(app: &App, work: &[Arc<RunningReply>]) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let until = store::reply::now_millis(&mut tx).await? + LEASE_MILLIS;
-    for reply in &work {
+    // A deletion locks replies too, in an order of its own: whatever it holds waits for the
+    // next flush, so that the two never wait for each other.
+    let ids: Vec<MessageId> = work.iter().map(|reply| reply.message_id).collect();
+    let free = store::reply::lock_free(&mut tx, &ids).await?;
+    for reply in work.iter().filter(|reply| free.contains(&reply.message_id)) {
         let draft = reply.edit(|draft| {
             let copy = draft.clone();
             draft.dirty = false;
@@ -60,10 +87,10 @@ async fn flush(app: &App, renew: bool) -> Result<()> {
         });
         let fence = (reply.message_id, app.replies.process());
         match store::reply::flush(&mut tx, fence, &draft, until).await? {
-            Some(true) => reply.stop.cancel(),
-            Some(false) => {}
-            None if reply.done.is_cancelled() || app.replies.find(reply.message_id).is_none() => {}
-            None => reply.lost.cancel(),
+            Flushed::Saved { stop_requested: true } => reply.stop.cancel(),
+            Flushed::Saved { stop_requested: false } => {}
+            Flushed::Late => reply.edit(|draft| draft.dirty = true),
+            Flushed::Lost => reply.lost.cancel(),
         }
     }
     tx.commit().await?;

@@ -143,9 +143,14 @@ impl Replies {
 }
 
 impl RunningReply {
-    /// The draft as it is now.
+    /// A copy of the draft as it is now.
     pub fn draft(&self) -> Draft {
-        lock(&self.draft).clone()
+        self.read(Draft::clone)
+    }
+
+    /// Something about the draft, without a copy of its texts.
+    pub fn read<T>(&self, question: impl FnOnce(&Draft) -> T) -> T {
+        question(&lock(&self.draft))
     }
 
     /// Changes the draft.

@@ -84,7 +84,7 @@ fn may_retry(reply: &Reply, running: &RunningReply, failure: &Failure) -> bool {
     failure.code.is_retryable()
         && failure.code != FailureCode::Internal
         && reply.attempt < MAX_ATTEMPTS
-        && running.draft().content.units() == 0
+        && running.read(|draft| draft.content.units() == 0)
 }
 
 fn backoff(attempt: i64) -> Duration {
@@ -233,7 +233,7 @@ fn publish(app: &App, running: &RunningReply, pending: &mut Pending) {
     if content.is_empty() && thought.is_empty() {
         return;
     }
-    if !content.is_empty() && running.draft().stage != Stage::Writing {
+    if !content.is_empty() && running.read(|draft| draft.stage != Stage::Writing) {
         let now = app.clock.now();
         running.edit(|draft| draft.first_text_at.get_or_insert(now).to_owned());
         set_stage(app, running, Stage::Writing);
@@ -262,12 +262,16 @@ fn set_stage(app: &App, running: &RunningReply, stage: Stage) {
 }
 
 fn announce_stage(app: &App, running: &RunningReply) {
-    let Draft { stage, failure, retry_at, .. } = running.draft();
-    announce(app, running, ReplyStep::Stage { stage, failure, retry_at });
+    let step = running.read(|draft| ReplyStep::Stage {
+        stage: draft.stage,
+        failure: draft.failure.clone(),
+        retry_at: draft.retry_at,
+    });
+    announce(app, running, step);
 }
 
 fn announce(app: &App, running: &RunningReply, step: ReplyStep) {
-    let attempt = running.draft().attempt;
+    let attempt = running.read(|draft| draft.attempt);
     let progress = ReplyProgress { message_id: running.message_id, attempt, step };
     app.live.publish_progress(running.session_id, progress);
 }

@@ -1,13 +1,21 @@
 //! Watching a session: replay, live events, falling behind.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use skald_core::llm::LlmError;
+use skald_core::{
+    Limits,
+    llm::{
+        LlmError,
+        offline::{Offline, Pace},
+    },
+};
+use tokio::task::JoinSet;
 
 use crate::{
     client::Client,
-    harness::{Events, freya, id, scripted_story, story},
+    harness::{Events, Plan, Tale, World, freya, id, scripted_story, story, story_with},
 };
 
 /// Reads the replay: everything up to `CaughtUp`.
@@ -287,6 +295,102 @@ async fn the_end_of_a_reply_is_told_at_once() {
             world.ends(freya(), &id(&turn["reply"])).await;
             assert!(started.elapsed() < Duration::from_millis(1900), "{:?}", started.elapsed());
         }
+    })
+    .await;
+}
+
+/// What a busy player does: sends, swipes, stops, deletes, all below the greeting.
+async fn play(world: World, tale: Tale, seed: u64) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let send = json!({ "sessionId": tale.session, "parentId": tale.greeting, "content": "Hi 🦊." });
+    let mut reply = id(&world.does(freya(), "sendMessage", send.clone()).await["reply"]);
+    for _ in 0..5 {
+        match dice.random_range(0..4) {
+            0 => reply = id(&world.does(freya(), "sendMessage", send.clone()).await["reply"]),
+            1 => {
+                let swipe = json!({ "messageId": reply });
+                reply = id(&world.does(freya(), "regenerateReply", swipe).await["reply"]);
+            }
+            2 => {
+                let stopped = world.does(freya(), "stopReply", json!({ "messageId": reply })).await;
+                assert!(stopped["reply"]["id"] == reply.as_str());
+            }
+            _ => {
+                world.does(freya(), "deleteMessage", json!({ "messageId": reply })).await;
+                reply = id(&world.does(freya(), "sendMessage", send.clone()).await["reply"]);
+            }
+        }
+    }
+    world.ends(freya(), &reply).await;
+}
+
+/// Joins at some moment and reads until the title is set; the events.
+async fn watch(world: World, tale: Tale, seed: u64) -> Client {
+    let mut dice = StdRng::seed_from_u64(seed);
+    tokio::time::sleep(Duration::from_millis(dice.random_range(0..300))).await;
+    let from_start = dice.random_bool(0.4);
+    let variables = match from_start {
+        true => json!({ "id": tale.session, "after": 0 }),
+        false => json!({ "id": tale.session }),
+    };
+    let mut events = world.watch_session(freya(), variables).await;
+    let mut client = Client::after(0);
+    if !from_start {
+        let first = events.next().await.unwrap();
+        let is_stored = first["__typename"] != "CaughtUp";
+        client = Client::after(first["sequence"].as_i64().unwrap() - i64::from(is_stored));
+        client.take(&first);
+    }
+    loop {
+        let event = events.next().await.unwrap();
+        client.take(&event);
+        if event["__typename"] == "SessionUpdated" {
+            return client;
+        }
+        if dice.random_bool(0.02) {
+            tokio::time::sleep(Duration::from_millis(dice.random_range(0..30))).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_busy_a_session_is_every_promise_holds() {
+    let generous = || {
+        let limits =
+            Limits { replies_per_session: 1000, replies_per_user: 1000, ..Limits::default() };
+        let llm = Arc::new(Offline::new(Pace::tokens_per_second(400), true));
+        (Plan { limits, llm, ..Plan::default() }, ())
+    };
+    story_with(generous, async |world, ()| {
+        let tale = world.tale(freya()).await;
+        let mut players = JoinSet::new();
+        let mut watchers = JoinSet::new();
+        for seed in 0..8 {
+            players.spawn(play(world.clone(), tale.clone(), seed));
+        }
+        for seed in 100..124 {
+            watchers.spawn(watch(world.clone(), tale.clone(), seed));
+        }
+        players.join_all().await;
+        let running = "{ runningReplies { id } }";
+        for reply in crate::harness::ids(&world.ask(freya(), running, json!({})).await) {
+            world.ends(freya(), &reply).await;
+        }
+        // Joins after the end hear nothing of it.
+        for seed in 200..204 {
+            watchers.spawn(watch(world.clone(), tale.clone(), seed));
+        }
+        crate::harness::eventually(async || world.app.replies.is_idle()).await;
+        tokio::time::sleep(Duration::from_millis(350)).await;
+        let update = json!({ "id": tale.session, "title": "The end" });
+        world.does(freya(), "updateSession", update).await;
+        let clients = watchers.join_all().await;
+        let mut whole = 0;
+        for client in &clients {
+            assert!(client.has_all_ends());
+            whole += client.texts.values().filter(|text| text.deltas > 0).count();
+        }
+        assert!(whole > 100, "the watchers saw texts grow: {whole}");
     })
     .await;
 }
