@@ -1,7 +1,7 @@
 # `make` alone tells what there is.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check deny advisories generate page conformance clean-data
+.PHONY: help run release test check deny advisories generate page conformance
 
 # The page needs npm; the server works without it.
 NPM := $(shell command -v npm 2>/dev/null)
@@ -12,7 +12,10 @@ help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: page ## build the server and start it on http://127.0.0.1:8000/
-	cargo run --release --locked --package skald -- serve
+	cargo run --package skald -- serve
+
+release: page ## build the program to keep: target/release/skald
+	cargo build --release --locked --package skald
 
 test: ## run every test
 	@.ci/test
