@@ -135,7 +135,14 @@ impl World {
         });
         app.start().await.map_err(|error| error.describe()).unwrap();
         let schema = core_schema(Some(app.clone()));
-        Self { app, db, url, ids, schema, requests: Arc::new(AtomicU64::new(1)) }
+        Self {
+            app,
+            db,
+            url,
+            ids,
+            schema,
+            requests: Arc::new(AtomicU64::new(plan.seed * 1_000_000)),
+        }
     }
 
     fn request(&self, who: Viewer, query: &str, variables: Value) -> Request {

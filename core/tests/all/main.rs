@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod durable;
 mod events;
 mod harness;
 mod persona;

@@ -13,6 +13,9 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 
+/// A refused request with this text makes the provider panic.
+pub(crate) const PANIC: &str = "panic";
+
 /// The scripted model's id.
 pub(crate) const MODEL: &str = "test/story";
 
@@ -53,7 +56,10 @@ impl Llm for Scripted {
         let (pen, page) = mpsc::channel(64);
         let call = Call { request, pen };
         self.0.send(call).await.map_err(|_| LlmError::Overloaded)?;
-        Ok(ReceiverStream::new(page).boxed())
+        let page = ReceiverStream::new(page).inspect(|chunk| {
+            assert_ne!(*chunk, Err(LlmError::BadRequest(PANIC.into())), "a bug in a provider");
+        });
+        Ok(page.boxed())
     }
 }
 
