@@ -11,7 +11,7 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, forward, page, wants_total},
+    connection::{Page, change, cost, forward, page, wants_total},
     context::Graph,
     user::UserRef,
 };
@@ -169,6 +169,7 @@ impl CharacterQuery {
 
     /// The public catalogue and your own characters, newest first; 20 a page
     /// unless told otherwise, 100 at most.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn characters(
         &self,
         ctx: &Context<'_>,

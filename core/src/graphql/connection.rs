@@ -4,7 +4,7 @@ use async_graphql::{
     Context, MaybeUndefined, OutputType, SimpleObject,
     connection::{Connection, Edge, EmptyFields},
 };
-use skald_base::graph::{PageArguments, Slice};
+use skald_base::graph::{DEFAULT_PAGE, MAX_PAGE, PageArguments, Slice};
 
 /// What every connection has beside its edges.
 #[derive(SimpleObject)]
@@ -28,6 +28,12 @@ pub(super) fn page<T: OutputType>(
         Connection::with_additional_fields(has_previous, has_next, Total { total_count });
     page.edges = rows.into_iter().map(|row| Edge::new(cursor(&row), row)).collect();
     page
+}
+
+/// What a page costs in complexity: as many nodes as may come, times what each costs.
+pub(super) fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    let size = first.or(last).and_then(|size| usize::try_from(size).ok());
+    1 + size.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) * child
 }
 
 /// Whether the client asked for `totalCount`.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     character::Character,
-    connection::{Page, forward, page, slice_ids},
+    connection::{Page, cost, forward, page, slice_ids},
     context::Graph,
     generation::Generation,
     loaders::{ChildrenKey, ReplyKey},
@@ -221,8 +221,8 @@ impl Message {
     }
 
     /// The model's hidden reasoning; never part of the story. Ask for it when it is opened.
-    async fn thought(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.current(ctx).await?.into_owned().thought)
+    async fn thought(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        self.current(ctx).await.map(|row| row.into_owned().thought).transpose()
     }
 
     /// Whether there is hidden reasoning.
@@ -251,6 +251,7 @@ impl Message {
 
     /// The messages that follow it, on both sides, in order; 20 a page unless
     /// told otherwise, 100 at most.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn children(
         &self,
         ctx: &Context<'_>,
@@ -262,9 +263,10 @@ impl Message {
     }
 
     /// How a model wrote it; null for what was written by hand.
-    async fn generation(&self, ctx: &Context<'_>) -> Result<Option<Generation>> {
-        let Some(mut reply) = ctx.loaders().load(ReplyKey(self.0.id)).await? else {
-            return Ok(None);
+    async fn generation(&self, ctx: &Context<'_>) -> Option<Result<Generation>> {
+        let mut reply = match ctx.loaders().load(ReplyKey(self.0.id)).await {
+            Ok(reply) => reply?,
+            Err(error) => return Some(Err(error.into())),
         };
         if let Some(running) = ctx.app().replies.find(self.0.id) {
             let draft = running.draft();
@@ -275,7 +277,7 @@ impl Message {
             reply.retry_at = draft.retry_at;
             reply.first_text_at = draft.first_text_at;
         }
-        Ok(Some(Generation(reply)))
+        Some(Ok(Generation(reply)))
     }
 
     /// Counts edits in place, from 1; send it as `expectedRevision`.
@@ -383,6 +385,7 @@ impl Alternatives {
 
     /// The messages themselves, in order of creation; 20 a page unless told
     /// otherwise, 100 at most.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn messages(
         &self,
         ctx: &Context<'_>,

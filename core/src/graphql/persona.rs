@@ -11,7 +11,7 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, forward, page, wants_total},
+    connection::{Page, change, cost, forward, page, wants_total},
     context::Graph,
 };
 use crate::{
@@ -104,6 +104,7 @@ impl PersonaQuery {
     }
 
     /// Your personas, oldest first; 20 a page unless told otherwise, 100 at most.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn personas(
         &self,
         ctx: &Context<'_>,

@@ -12,7 +12,7 @@ use skald_base::{
 
 use super::{
     character::Character,
-    connection::{Page, change, forward, page, wants_total},
+    connection::{Page, change, cost, forward, page, wants_total},
     context::Graph,
     loaders::{CastKey, PathKey, RunningKey},
     message::Message,
@@ -149,6 +149,7 @@ impl Session {
     /// The last 20 unless told otherwise, 100 at most; read upwards with
     /// `last` and `before`. A message id is a valid cursor. For a given leaf
     /// the path never changes, and reading it costs the same at any depth.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
     async fn path(
         &self,
         ctx: &Context<'_>,
@@ -183,6 +184,7 @@ impl Session {
     }
 
     /// The whole tree, flat, in order of creation; deleted messages left out.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn messages(
         &self,
         ctx: &Context<'_>,
@@ -244,6 +246,7 @@ impl SessionQuery {
     }
 
     /// Your sessions, newest activity first; 20 a page unless told otherwise, 100 at most.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn sessions(
         &self,
         ctx: &Context<'_>,

@@ -1,10 +1,10 @@
 //! Writing one reply: attempts, deltas, and an end that is always stored.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::StreamExt;
-use skald_base::Result;
+use futures_util::{FutureExt, StreamExt};
+use skald_base::{Error, Result};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
@@ -57,7 +57,12 @@ pub(super) fn spawn(app: &App, reply: Reply, added_at: i64) {
 
 async fn write(app: App, mut reply: Reply, running: Arc<RunningReply>) {
     loop {
-        let outcome = attempt(&app, &reply, &running).await;
+        let caught = AssertUnwindSafe(attempt(&app, &reply, &running)).catch_unwind().await;
+        // A bug in a provider must not leave a reply that nobody ends.
+        let outcome = caught.unwrap_or_else(|_| {
+            let panicked = Error::Internal("the task panicked".into());
+            internal("writing", &panicked)
+        });
         let retry = match &outcome {
             Outcome::Failed(failure, after) => may_retry(&reply, &running, failure).then(|| {
                 after.unwrap_or_else(|| backoff(reply.attempt)).min(Duration::from_mins(2))
@@ -134,7 +139,7 @@ async fn wait_to_retry(
     None
 }
 
-fn internal(doing: &str, error: &skald_base::Error) -> Outcome {
+fn internal(doing: &str, error: &Error) -> Outcome {
     let error = error.describe();
     tracing::error!(doing, error, "a reply failed");
     let message = "the server failed while writing this reply".into();
@@ -207,8 +212,8 @@ async fn read(app: &App, running: &RunningReply, mut stream: ChunkStream) -> Out
             chunk = stream.next() => chunk,
         };
         match chunk {
-            Some(Ok(Chunk::Content(text))) => pending.content.push_str(&text),
-            Some(Ok(Chunk::Thought(text))) => pending.thought.push_str(&text),
+            Some(Ok(Chunk::Content(text))) => pending.content.extend(storable(&text)),
+            Some(Ok(Chunk::Thought(text))) => pending.thought.extend(storable(&text)),
             Some(Ok(Chunk::Finished { reason, usage })) => {
                 break Outcome::Complete(reason.into(), usage);
             }
@@ -225,6 +230,11 @@ async fn read(app: &App, running: &RunningReply, mut stream: ChunkStream) -> Out
     };
     publish(app, running, &mut pending);
     outcome
+}
+
+/// The text without NUL, which PostgreSQL cannot store and no story needs.
+fn storable(text: &str) -> std::str::Split<'_, char> {
+    text.split('\0')
 }
 
 /// Appends what is pending to the draft and tells who watches.

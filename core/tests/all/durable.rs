@@ -311,3 +311,43 @@ async fn every_way_to_fail_has_its_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_model_that_breaks_the_rules_breaks_nothing_else() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let ask = async || {
+            let input = json!({ "sessionId": tale.session, "parentId": tale.greeting,
+                "content": "Go on." });
+            let reply = id(&world.does(freya(), "sendMessage", input).await["reply"]);
+            (reply, script.call().await)
+        };
+        let (innocent, other) = ask().await;
+        other.say("One").await;
+        // PostgreSQL cannot store a NUL.
+        let (reply, call) = ask().await;
+        call.think("\0").await;
+        call.say("\0Nu\0ll\0").await;
+        eventually(async || draft(&world.db, &reply, "content").await == "Null").await;
+        call.end().await;
+        let message = world.ends(freya(), &reply).await;
+        assert_eq!((&message["status"], &message["content"]), (&json!("COMPLETE"), &json!("Null")));
+        other.tell(" two").await;
+        assert_eq!(world.ends(freya(), &innocent).await["content"], "One two");
+
+        let (reply, call) = ask().await;
+        call.end().await;
+        let message = world.ends(freya(), &reply).await;
+        assert_eq!(message["status"], "FAILED");
+        assert_eq!(message["generation"]["failure"]["code"], "PROTOCOL");
+
+        let (reply, call) = ask().await;
+        call.fail(LlmError::BadRequest(crate::script::PANIC.into())).await;
+        let message = world.ends(freya(), &reply).await;
+        assert_eq!(message["status"], "FAILED");
+        assert_eq!(message["generation"]["failure"]["code"], "INTERNAL");
+        let running = world.session(freya(), &tale.session).await["runningReplies"].clone();
+        assert_eq!(running, json!([]));
+    })
+    .await;
+}
