@@ -3,6 +3,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run release test check deny advisories generate page conformance
 
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The page needs npm; the server works without it.
 NPM := $(shell command -v npm 2>/dev/null)
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f \
@@ -25,16 +26,16 @@ check: ## run everything else a change must pass
 
 deny: ## judge the dependencies, with every warning
 	@.ci/tools
-	target/tools/bin/cargo-deny check bans licenses sources
+	$(TARGET)/tools/bin/cargo-deny check bans licenses sources
 
 advisories: ## look for known holes in the dependencies (needs the network)
 	@.ci/tools
-	target/tools/bin/cargo-deny check advisories
+	$(TARGET)/tools/bin/cargo-deny check advisories
 
 generate: page ## write schema.graphql and docs/config.example.toml anew
 	cargo test --workspace --no-run --locked
-	target/debug/skald schema > schema.graphql
-	target/debug/skald config --example > docs/config.example.toml
+	$(TARGET)/debug/skald schema > schema.graphql
+	$(TARGET)/debug/skald config --example > docs/config.example.toml
 
 ifeq ($(NPM),)
 page conformance:
