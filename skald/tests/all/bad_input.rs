@@ -72,3 +72,28 @@ async fn a_stranger_sees_nothing_of_a_story() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn pages_of_pages_are_refused_before_they_are_read() {
+    let home = sqlite_home();
+    let server = home.serve().await;
+    let freya = Player::register(&server, "freya").await;
+    // What a list of sessions with a first screen of each asks for, and what nobody can show.
+    let query = |sessions: u32, messages: u32| {
+        format!(
+            "{{ sessions(first: {sessions}) {{ nodes {{ id title persona {{ name }}
+                cast {{ name character {{ name }} }} runningReplies {{ id }}
+                path(last: {messages}) {{ nodes {{ id role content status position
+                    author {{ name }} alternatives {{ count }} generation {{ model }} }} }} }} }} }}"
+        )
+    };
+    let (status, answer) = freya.ask(&query(10, 20), json!({})).await;
+    assert!(status == 200 && answer.get("errors").is_none(), "{answer}");
+    let (status, answer) = freya.ask(&query(100, 100), json!({})).await;
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!((status, &extensions["code"]), (400, &json!("LIMIT_EXCEEDED")), "{answer}");
+    assert_eq!(
+        (&extensions["limit"], &extensions["allowed"]),
+        (&json!("complexity"), &json!(5000))
+    );
+}
