@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use skald_base::{
     Error, Id, Kind, Result, UserError, UserErrorCode, UserId, Viewer,
+    db::Source,
     graph::{ClientRequestId, Page, Slice, TextRule},
 };
 
@@ -16,7 +17,7 @@ use crate::{
     character::{Character, CharacterId},
     events::EventBody,
     patch::{Patch, check_version},
-    persona::{self, Persona, PersonaId},
+    persona::{Persona, PersonaId},
     prompt::macros::Names,
     request, store,
     tree::{Author, MessageId, MessageRole, MessageStatus},
@@ -146,13 +147,13 @@ pub async fn create(
     new.settings.check(app)?;
     let id = request::fresh_id(app, "input.id", new.id)?;
     let claim = request::Claim::new(user.id, "createSession", request, &new);
-    let persona = choose_persona(app, viewer, new.persona_id).await?;
-    let cast = load_cast(app, viewer, &new.character_ids).await?;
     let mut tx = app.db.begin().await?;
     if let Some(first) = request::claim(app, &mut tx, &claim, &id).await? {
         drop(tx);
         return get(app, viewer, first).await;
     }
+    let persona = choose_persona(&mut tx, viewer, new.persona_id).await?;
+    let cast = load_cast(&mut tx, viewer, &new.character_ids).await?;
     let now = app.clock.now();
     let session = Session {
         id,
@@ -176,18 +177,26 @@ pub async fn create(
     change.commit().await
 }
 
-async fn choose_persona(app: &App, viewer: &Viewer, id: Option<PersonaId>) -> Result<Persona> {
+async fn choose_persona(
+    source: &mut impl Source,
+    viewer: &Viewer,
+    id: Option<PersonaId>,
+) -> Result<Persona> {
     let user = viewer.user()?;
     let persona = match id {
-        Some(id) => Some(persona::get(app, viewer, id).await.map_err(|e| e.at("input.personaId"))?),
-        None => store::persona::find_default(&mut app.db.reader(), user.id).await?,
+        Some(id) => store::persona::find(source, id, user.id).await?,
+        None => store::persona::find_default(source, user.id).await?,
     };
     persona
         .filter(|persona| persona.deleted_at.is_none())
         .ok_or_else(|| Error::not_found("persona").at("input.personaId"))
 }
 
-async fn load_cast(app: &App, viewer: &Viewer, ids: &[CharacterId]) -> Result<Vec<Character>> {
+async fn load_cast(
+    source: &mut impl Source,
+    viewer: &Viewer,
+    ids: &[CharacterId],
+) -> Result<Vec<Character>> {
     let path = "input.characterIds";
     if ids.is_empty() {
         return Err(UserError::new(UserErrorCode::Blank, "a story needs a character")
@@ -200,7 +209,7 @@ async fn load_cast(app: &App, viewer: &Viewer, ids: &[CharacterId]) -> Result<Ve
     }
     let mut cast = Vec::with_capacity(ids.len());
     for id in ids {
-        let found = store::character::find_readable(&mut app.db.reader(), *id, viewer.id()).await?;
+        let found = store::character::find_readable(source, *id, viewer.id()).await?;
         let usable = found.filter(|character| character.deleted_at.is_none());
         cast.push(usable.ok_or_else(|| Error::not_found("character").at(path))?);
     }
@@ -269,7 +278,9 @@ pub async fn update(
     patch: SessionPatch,
 ) -> Result<Session> {
     let persona = match patch.persona_id {
-        Some(persona) => Some(choose_persona(app, viewer, Some(persona)).await?.id),
+        Some(persona) => {
+            Some(choose_persona(&mut app.db.reader(), viewer, Some(persona)).await?.id)
+        }
         None => None,
     };
     let mut change = SessionChange::open(app, viewer, id).await?;
