@@ -1,6 +1,6 @@
 //! Partial changes: a closure over the fields that a client named.
 
-use skald_base::{Error, Result, UserError, UserErrorCode};
+use skald_base::{Error, Result, UserError, UserErrorCode, graph::TextRule};
 
 /// Changes to a `T`, field by field, in the order they were added.
 pub struct Patch<T>(Vec<Box<dyn FnOnce(&mut T) + Send>>);
@@ -52,9 +52,9 @@ pub fn check_version(expected: Option<i64>, actual: i64) -> Result<()> {
 
 /// At most 50 tags of at most 100 bytes.
 pub fn check_tags(tags: &[String]) -> Result<()> {
-    if tags.len() > 50 || tags.iter().any(|tag| tag.trim().is_empty() || tag.len() > 100) {
-        let message = "at most 50 tags of 1 to 100 bytes each";
-        return Err(UserError::new(UserErrorCode::TooLong, message).at("input.tags").into());
+    if tags.len() > 50 {
+        let error = UserError::new(UserErrorCode::TooLong, "at most 50 tags");
+        return Err(error.at("input.tags").into());
     }
-    Ok(())
+    tags.iter().try_for_each(|tag| TextRule::required(100).check("input.tags", tag))
 }
