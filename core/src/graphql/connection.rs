@@ -4,7 +4,10 @@ use async_graphql::{
     Context, MaybeUndefined, OutputType, SimpleObject,
     connection::{Connection, Edge, EmptyFields},
 };
-use skald_base::graph::{DEFAULT_PAGE, MAX_PAGE, PageArguments, Slice};
+use skald_base::{
+    Error,
+    graph::{DEFAULT_PAGE, MAX_PAGE, PageArguments, Slice},
+};
 
 /// What every connection has beside its edges.
 #[derive(SimpleObject)]
@@ -47,13 +50,22 @@ pub(super) fn forward(first: Option<i32>, after: Option<String>) -> PageArgument
 }
 
 /// A page of ids that are all in memory; the cursor is the id.
-pub(super) fn slice_ids<I: Copy + ToString>(ids: &[I], page: &skald_base::graph::Page) -> Slice<I> {
-    let after = page.after.as_deref();
-    let start = after.and_then(|after| ids.iter().position(|id| id.to_string() == after));
-    let from = start.map_or(0, |index| index + 1);
+pub(super) fn slice_ids<I: Copy + ToString>(
+    ids: &[I],
+    page: &skald_base::graph::Page,
+) -> skald_base::Result<Slice<I>> {
+    let from = match page.after.as_deref() {
+        None => 0,
+        Some(after) => {
+            let found = ids.iter().position(|id| id.to_string() == after);
+            let index =
+                found.ok_or_else(|| Error::invalid("after", "not a cursor of this list"))?;
+            index + 1
+        }
+    };
     let rows: Vec<I> = ids.iter().skip(from).take(page.size).copied().collect();
     let has_next = from + rows.len() < ids.len();
-    Slice { rows, has_previous: from > 0, has_next }
+    Ok(Slice { rows, has_previous: from > 0, has_next })
 }
 
 /// A field of an update: absent stays, null clears, a value sets.

@@ -404,7 +404,7 @@ async fn message_page(
     after: Option<String>,
 ) -> Result<Page<Message>> {
     let request = forward(first, after).check_forward()?;
-    let slice = slice_ids(ids, &request);
+    let slice = slice_ids(ids, &request)?;
     let rows = ctx.loaders().load_all(&slice.rows).await?;
     let slice = skald_base::graph::Slice {
         rows: rows.into_iter().map(Message).collect(),
