@@ -334,7 +334,8 @@ pub async fn request_reply(
     let speaker = match wish.speaker {
         WishedSpeaker::Narrator(task) => Speaker::Narrator { task },
         WishedSpeaker::Character(id) => {
-            choose_speaker(&mut change, Some(id), parent.as_ref()).await?
+            let speaker = choose_speaker(&mut change, Some(id), parent.as_ref()).await;
+            speaker.map_err(|error| error.at("input.speaker.characterId"))?
         }
     };
     let job = Job { speaker, instruction: wish.instruction, temperature: None, minor: user.minor };
@@ -547,6 +548,8 @@ pub(crate) fn begin(app: &App, started: Started, session: &Session) -> Message {
 async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -> Result<()> {
     let session = change.session.id;
     let limits = &change.app.limits;
+    // The session is locked already; the player's other sessions are not.
+    store::lock_user(&mut change.tx, user).await?;
     let (of_user, of_session) = store::reply::count_running(&mut change.tx, user, session).await?;
     let exceeded = |what: &str, allowed: i64| {
         let message = format!("at most {allowed} replies may be written at once {what}");
