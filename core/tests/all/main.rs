@@ -11,6 +11,7 @@ mod durable;
 mod events;
 mod harness;
 mod persona;
+mod refusal;
 mod resume;
 mod script;
 mod story;
