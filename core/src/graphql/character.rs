@@ -158,7 +158,11 @@ pub(super) struct CharacterQuery;
 #[Object]
 impl CharacterQuery {
     /// One character; null if there is none that you may read.
-    async fn character(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Character>> {
+    async fn character(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Character>> {
         let id = match parse_id("id", &id) {
             Ok(id) => id,
             Err(error) => return Some(Err(error.into())),
@@ -173,9 +177,11 @@ impl CharacterQuery {
     async fn characters(
         &self,
         ctx: &Context<'_>,
-        filter: Option<CharacterFilter>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "Which characters; all that you may read if absent.")] filter: Option<
+            CharacterFilter,
+        >,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Character>> {
         let mine = filter.and_then(|filter| filter.mine).unwrap_or_default();
         let shelf = if mine { Shelf::Mine } else { Shelf::Catalogue };
@@ -322,7 +328,7 @@ impl CharacterMutation {
     async fn create_character(
         &self,
         ctx: &Context<'_>,
-        input: CreateCharacterInput,
+        #[graphql(desc = "The new character.")] input: CreateCharacterInput,
     ) -> Result<CharacterPayload> {
         respond(create(ctx, input).await)
     }
@@ -331,7 +337,7 @@ impl CharacterMutation {
     async fn update_character(
         &self,
         ctx: &Context<'_>,
-        input: UpdateCharacterInput,
+        #[graphql(desc = "Which character, and what changes.")] input: UpdateCharacterInput,
     ) -> Result<CharacterPayload> {
         respond(update(ctx, input).await)
     }
@@ -340,7 +346,7 @@ impl CharacterMutation {
     async fn delete_character(
         &self,
         ctx: &Context<'_>,
-        input: DeleteCharacterInput,
+        #[graphql(desc = "Which character.")] input: DeleteCharacterInput,
     ) -> Result<DeleteCharacterPayload> {
         let outcome = match parse_id("input.id", &input.id) {
             Ok(id) => character::delete(ctx.app(), ctx.viewer(), id).await,

@@ -101,6 +101,7 @@ struct ReplyTimings {
 /// How a model wrote a message.
 pub(super) struct Generation(pub(super) Reply);
 
+/// How a model wrote a message.
 #[Object]
 impl Generation {
     /// The id, such as `generation_01jd…`.

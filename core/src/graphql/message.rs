@@ -150,6 +150,7 @@ impl Message {
     }
 }
 
+/// A node of a story's tree.
 #[Object]
 impl Message {
     /// The id, such as `message_01jd…`; also a cursor of `Session.path`.
@@ -213,7 +214,11 @@ impl Message {
 
     /// The beginning of the text, for lists: 120 characters unless told
     /// otherwise, 1,000 at most; white space is folded.
-    async fn excerpt(&self, ctx: &Context<'_>, length: Option<i32>) -> Result<String> {
+    async fn excerpt(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many characters at most; 120 if absent.")] length: Option<i32>,
+    ) -> Result<String> {
         let length = usize::try_from(length.unwrap_or(120)).unwrap_or(0).min(1000);
         let row = self.current(ctx).await?;
         let words: Vec<&str> = row.content.split_whitespace().collect();
@@ -255,8 +260,8 @@ impl Message {
     async fn children(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Self>> {
         let ids = ctx.loaders().load(ChildrenKey(self.0.id)).await?.unwrap_or_default();
         message_page(ctx, &ids, first, after).await
@@ -356,6 +361,9 @@ impl Alternatives {
     }
 }
 
+/// All messages in one place of the tree: below the same parent, on the same side.
+///
+/// One entity for all of them, so that a cache has one counter to update.
 #[Object]
 impl Alternatives {
     /// The id, which all alternatives share.
@@ -389,8 +397,8 @@ impl Alternatives {
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Message>> {
         let ids = ctx.loaders().load(self.0).await?.unwrap_or_default();
         message_page(ctx, &ids, first, after).await
@@ -422,7 +430,11 @@ pub(super) struct MessageQuery;
 #[Object]
 impl MessageQuery {
     /// One message of a session of yours, deleted or not; null if there is none with this id.
-    async fn message(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Message>> {
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Message>> {
         let id: MessageId = match parse_id("id", &id) {
             Ok(id) => id,
             Err(error) => return Some(Err(error.into())),
@@ -613,7 +625,7 @@ impl ReplyMutation {
     async fn send_message(
         &self,
         ctx: &Context<'_>,
-        input: SendMessageInput,
+        #[graphql(desc = "What you send.")] input: SendMessageInput,
     ) -> Result<TurnPayload> {
         turn_payload(send(ctx, input).await)
     }
@@ -622,7 +634,7 @@ impl ReplyMutation {
     async fn request_reply(
         &self,
         ctx: &Context<'_>,
-        input: RequestReplyInput,
+        #[graphql(desc = "Who should speak, and where.")] input: RequestReplyInput,
     ) -> Result<TurnPayload> {
         turn_payload(request_reply(ctx, input).await)
     }
@@ -631,7 +643,7 @@ impl ReplyMutation {
     async fn regenerate_reply(
         &self,
         ctx: &Context<'_>,
-        input: RegenerateReplyInput,
+        #[graphql(desc = "Which reply, and how to write it.")] input: RegenerateReplyInput,
     ) -> Result<TurnPayload> {
         turn_payload(regenerate(ctx, input).await)
     }
@@ -640,7 +652,7 @@ impl ReplyMutation {
     async fn stop_reply(
         &self,
         ctx: &Context<'_>,
-        input: StopReplyInput,
+        #[graphql(desc = "Which reply.")] input: StopReplyInput,
     ) -> Result<StopReplyPayload> {
         let outcome = match parse_id("input.messageId", &input.message_id) {
             Ok(id) => turn::stop(ctx.app(), ctx.viewer(), id).await,
@@ -661,7 +673,7 @@ impl MessageMutation {
     async fn edit_message(
         &self,
         ctx: &Context<'_>,
-        input: EditMessageInput,
+        #[graphql(desc = "Which message, and its new text.")] input: EditMessageInput,
     ) -> Result<TurnPayload> {
         turn_payload(edit(ctx, input).await)
     }
@@ -670,7 +682,7 @@ impl MessageMutation {
     async fn select_message(
         &self,
         ctx: &Context<'_>,
-        input: SelectMessageInput,
+        #[graphql(desc = "Which message.")] input: SelectMessageInput,
     ) -> Result<MessagePayload> {
         let outcome = match move_head(&input.message_id, input.expected_head_id.as_ref()) {
             Ok((id, head)) => {
@@ -692,7 +704,7 @@ impl MessageMutation {
     async fn delete_message(
         &self,
         ctx: &Context<'_>,
-        input: DeleteMessageInput,
+        #[graphql(desc = "Which message.")] input: DeleteMessageInput,
     ) -> Result<MessagePayload> {
         let outcome = match move_head(&input.message_id, input.expected_head_id.as_ref()) {
             Ok((id, head)) => change::delete(ctx.app(), ctx.viewer(), id, head).await,
@@ -705,7 +717,7 @@ impl MessageMutation {
     async fn restore_message(
         &self,
         ctx: &Context<'_>,
-        input: RestoreMessageInput,
+        #[graphql(desc = "Which message.")] input: RestoreMessageInput,
     ) -> Result<MessagePayload> {
         let outcome = match parse_id("input.messageId", &input.message_id) {
             Ok(id) => change::restore(ctx.app(), ctx.viewer(), id).await,

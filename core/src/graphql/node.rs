@@ -92,12 +92,20 @@ pub(super) struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Anything that you may read, by its id; null if there is no such thing.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Node>> {
         find(ctx, "id", &id).await.transpose()
     }
 
     /// As `node`, for up to 100 ids: the answer has a place for each, in their order.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Their ids; at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
         if ids.len() > skald_base::graph::MAX_PAGE {
             return Err(Error::invalid("ids", "at most 100 ids").into());
         }

@@ -94,7 +94,11 @@ pub(super) struct PersonaQuery;
 #[Object]
 impl PersonaQuery {
     /// One of your personas; null if there is none with this id.
-    async fn persona(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Persona>> {
+    async fn persona(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Persona>> {
         let id = match parse_id("id", &id) {
             Ok(id) => id,
             Err(error) => return Some(Err(error.into())),
@@ -108,8 +112,8 @@ impl PersonaQuery {
     async fn personas(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Persona>> {
         let request = forward(first, after).check_forward()?;
         let slice = persona::list(ctx.app(), ctx.viewer(), &request).await?;
@@ -220,7 +224,7 @@ impl PersonaMutation {
     async fn create_persona(
         &self,
         ctx: &Context<'_>,
-        input: CreatePersonaInput,
+        #[graphql(desc = "The new persona.")] input: CreatePersonaInput,
     ) -> Result<PersonaPayload> {
         respond(create(ctx, input).await)
     }
@@ -229,7 +233,7 @@ impl PersonaMutation {
     async fn update_persona(
         &self,
         ctx: &Context<'_>,
-        input: UpdatePersonaInput,
+        #[graphql(desc = "Which persona, and what changes.")] input: UpdatePersonaInput,
     ) -> Result<PersonaPayload> {
         respond(update(ctx, input).await)
     }
@@ -238,7 +242,7 @@ impl PersonaMutation {
     async fn delete_persona(
         &self,
         ctx: &Context<'_>,
-        input: DeletePersonaInput,
+        #[graphql(desc = "Which persona.")] input: DeletePersonaInput,
     ) -> Result<DeletePersonaPayload> {
         let outcome = match parse_id("input.id", &input.id) {
             Ok(id) => persona::delete(ctx.app(), ctx.viewer(), id).await,

@@ -68,6 +68,7 @@ struct SessionSettings {
     story_model_id: Option<String>,
 }
 
+/// One playthrough: a persona, a cast, and the tree of their messages.
 #[Object]
 impl Session {
     /// The id, such as `session_01jd…`.
@@ -153,11 +154,11 @@ impl Session {
     async fn path(
         &self,
         ctx: &Context<'_>,
-        leaf: Option<ID>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "Where the path ends; at the head if absent.")] leaf: Option<ID>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many nodes from the end, 100 at most.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
     ) -> Result<Page<Message>> {
         let request = PageArguments { first, after, last, before }.check(PageEnd::Back)?;
         let leaf: Option<MessageId> = parse_optional_id("leaf", leaf.as_ref())?;
@@ -188,8 +189,8 @@ impl Session {
     async fn messages(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Message>> {
         let request = forward(first, after).check_forward()?;
         let after = request.after.as_deref();
@@ -237,7 +238,11 @@ pub(super) struct SessionQuery;
 #[Object]
 impl SessionQuery {
     /// One of your sessions, deleted or not; null if there is none with this id.
-    async fn session(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Session>> {
+    async fn session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Session>> {
         let id = match parse_id("id", &id) {
             Ok(id) => id,
             Err(error) => return Some(Err(error.into())),
@@ -250,8 +255,8 @@ impl SessionQuery {
     async fn sessions(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Session>> {
         let request = forward(first, after).check_forward()?;
         let slice = session::list(ctx.app(), ctx.viewer(), &request).await?;
@@ -348,7 +353,7 @@ impl SessionMutation {
     async fn create_session(
         &self,
         ctx: &Context<'_>,
-        input: CreateSessionInput,
+        #[graphql(desc = "The new session.")] input: CreateSessionInput,
     ) -> Result<SessionPayload> {
         respond(create(ctx, input).await)
     }
@@ -357,7 +362,7 @@ impl SessionMutation {
     async fn update_session(
         &self,
         ctx: &Context<'_>,
-        input: UpdateSessionInput,
+        #[graphql(desc = "Which session, and what changes.")] input: UpdateSessionInput,
     ) -> Result<SessionPayload> {
         respond(update(ctx, input).await)
     }
@@ -366,7 +371,7 @@ impl SessionMutation {
     async fn delete_session(
         &self,
         ctx: &Context<'_>,
-        input: DeleteSessionInput,
+        #[graphql(desc = "Which session.")] input: DeleteSessionInput,
     ) -> Result<SessionPayload> {
         let outcome = match parse_id("input.id", &input.id) {
             Ok(id) => session::delete(ctx.app(), ctx.viewer(), id).await,
@@ -379,7 +384,7 @@ impl SessionMutation {
     async fn restore_session(
         &self,
         ctx: &Context<'_>,
-        input: RestoreSessionInput,
+        #[graphql(desc = "Which session.")] input: RestoreSessionInput,
     ) -> Result<SessionPayload> {
         let outcome = match parse_id("input.id", &input.id) {
             Ok(id) => session::restore(ctx.app(), ctx.viewer(), id).await,

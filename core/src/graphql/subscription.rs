@@ -23,6 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Default)]
 pub struct CoreSubscription;
 
+/// What clients can watch.
 #[Subscription(name = "Subscription")]
 impl CoreSubscription {
     /// One reply: what is written from the offsets on, then what is being

@@ -9,8 +9,10 @@
 mod client;
 mod durable;
 mod events;
+mod graph;
 mod harness;
 mod persona;
+mod privacy;
 mod refusal;
 mod resume;
 mod script;
