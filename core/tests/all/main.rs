@@ -17,3 +17,4 @@ mod refusal;
 mod resume;
 mod script;
 mod story;
+mod tree;
