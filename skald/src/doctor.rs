@@ -1,5 +1,7 @@
 //! `skald doctor`: checks what a server needs, and says what to fix.
 
+use std::os::unix::fs::PermissionsExt;
+
 use futures_util::StreamExt;
 use skald_base::Lifecycle;
 use skald_core::llm::{Chunk, Request, Role, Story, Turn};
@@ -30,6 +32,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     };
     report("address", check_address(&config).await);
     report("page", check_page());
+    report("folder", check_folder(&config));
     match wire::open(&config).await {
         Err(error) => report("databases", Err(format!("{error:#}"))),
         Ok(databases) => {
@@ -63,6 +66,18 @@ fn check_page() -> Result<String, String> {
     match PAGE.len() {
         0 => Err("not built: npm ci && npm run build in web/, then build skald again".into()),
         files => Ok(format!("{files} files in this binary")),
+    }
+}
+
+/// Signing keys and stories lie in the data folder.
+fn check_folder(config: &Config) -> Result<String, String> {
+    let shown = config.data.display();
+    match std::fs::metadata(&config.data) {
+        Err(_) => Ok(format!("{shown} will be created")),
+        Ok(folder) if folder.permissions().mode() & 0o077 == 0 => {
+            Ok(format!("{shown} is readable by its owner alone"))
+        }
+        Ok(_) => Err(format!("{shown} can be read by others: chmod 700 {shown}")),
     }
 }
 

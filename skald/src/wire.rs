@@ -1,6 +1,11 @@
 //! From a configuration to services: databases, auth, the engine.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    fs::{DirBuilder, File},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::{Context, anyhow};
 use skald_auth::Auth;
@@ -65,7 +70,10 @@ async fn open_one(config: &Config, name: &str, migrations: Migrations) -> anyhow
 
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let shown = folder.display();
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create folder {shown}"))?;
+    // Keys and stories lie here: nobody else on this machine needs to look.
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(folder).with_context(|| format!("cannot create folder {shown}"))?;
     let path = folder.join("skald.lock");
     let file = File::create(&path).with_context(|| format!("cannot write in folder {shown}"))?;
     file.try_lock().map_err(|_| anyhow!("another skald process uses folder {shown}"))?;

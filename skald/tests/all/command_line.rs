@@ -1,5 +1,7 @@
 //! What scripts rely on: exit codes, first lines, one process a folder.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::{
     client::Player,
     server::{each_home, sqlite_home},
@@ -64,6 +66,7 @@ async fn doctor_finds_nothing_wrong_but_perhaps_the_page() {
         for line in report.lines() {
             assert!(line.starts_with("ok ") || line.starts_with("FAIL  page"), "{report}");
         }
+        assert!(report.contains("readable by its owner alone"), "{report}");
         assert!(report.contains("model skald/offline: answers"), "{report}");
     })
     .await;
@@ -132,4 +135,14 @@ async fn the_example_configuration_explains_and_changes_nothing() {
 fn is_setting(line: &str) -> bool {
     let name = line.split_once(" = ").map_or("", |(name, _)| name);
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+#[tokio::test]
+async fn the_data_folder_is_nobody_else_s_to_read() {
+    let home = sqlite_home();
+    let data = home.data().join("deep/down");
+    let migrate = home.command().arg("migrate").arg("--data").arg(&data).output().await.unwrap();
+    assert!(migrate.status.success(), "{}", String::from_utf8_lossy(&migrate.stderr));
+    let mode = std::fs::metadata(&data).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
 }
