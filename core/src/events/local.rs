@@ -26,7 +26,8 @@ pub struct Live {
 
 /// Somebody's ear on a session's feed.
 pub struct Listener {
-    receiver: broadcast::Receiver<Arc<LiveEvent>>,
+    /// Gone only while it is dropped.
+    receiver: Option<broadcast::Receiver<Arc<LiveEvent>>>,
     session: SessionId,
     feeds: Arc<Feeds>,
 }
@@ -40,7 +41,7 @@ impl Live {
     pub fn listen(&self, session: SessionId) -> Listener {
         let mut feeds = lock(&self.feeds);
         let feed = feeds.entry(session).or_insert_with(|| broadcast::channel(CAPACITY).0);
-        Listener { receiver: feed.subscribe(), session, feeds: self.feeds.clone() }
+        Listener { receiver: Some(feed.subscribe()), session, feeds: self.feeds.clone() }
     }
 
     /// Tells that these events were committed.
@@ -66,15 +67,17 @@ impl Live {
 impl Listener {
     /// The next event.
     pub async fn next(&mut self) -> Result<Arc<LiveEvent>, Missed> {
-        self.receiver.recv().await.map_err(|_| Missed)
+        let Some(receiver) = &mut self.receiver else { return Err(Missed) };
+        receiver.recv().await.map_err(|_| Missed)
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // Under the lock, so that of two who leave together the last one sees that it is.
         let mut feeds = lock(&self.feeds);
-        // This listener still counts: the feed goes with the last one.
-        if feeds.get(&self.session).is_some_and(|feed| feed.receiver_count() <= 1) {
+        drop(self.receiver.take());
+        if feeds.get(&self.session).is_some_and(|feed| feed.receiver_count() == 0) {
             feeds.remove(&self.session);
         }
     }
@@ -82,4 +85,20 @@ impl Drop for Listener {
 
 fn lock(feeds: &Feeds) -> MutexGuard<'_, HashMap<SessionId, broadcast::Sender<Arc<LiveEvent>>>> {
     feeds.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_goes_with_its_last_listener() {
+        let live = Live::default();
+        let session = SessionId::from_uuid(uuid::Uuid::nil());
+        let (one, other) = (live.listen(session), live.listen(session));
+        drop(one);
+        assert_eq!(lock(&live.feeds).len(), 1);
+        drop(other);
+        assert!(lock(&live.feeds).is_empty());
+    }
 }
