@@ -1,6 +1,6 @@
 //! A `skald serve` process of a test's own, on SQLite or PostgreSQL.
 
-use std::{path::Path, process::Stdio};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use skald_base::{
     Dialect,
@@ -27,16 +27,21 @@ pub(crate) struct Server {
 
 /// Runs a test on SQLite files in a data folder, then on two PostgreSQL databases.
 pub(crate) async fn each_home(test: impl AsyncFn(Home)) {
-    let folder = || tempfile::tempdir().unwrap();
-    test(Home { databases: None, folder: folder() }).await;
+    test(Home { databases: None, folder: private_folder() }).await;
     let Some(auth) = testing::empty(Dialect::Postgres).await else { return };
     let core = testing::empty(Dialect::Postgres).await.unwrap();
-    test(Home { databases: Some((auth, core)), folder: folder() }).await;
+    test(Home { databases: Some((auth, core)), folder: private_folder() }).await;
+}
+
+/// As the server makes its data folder where there is none.
+fn private_folder() -> tempfile::TempDir {
+    let owner_only = Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(owner_only).tempdir().unwrap()
 }
 
 /// A home on SQLite, for what does not depend on the database.
 pub(crate) fn sqlite_home() -> Home {
-    Home { databases: None, folder: tempfile::tempdir().unwrap() }
+    Home { databases: None, folder: private_folder() }
 }
 
 impl Home {
