@@ -189,9 +189,8 @@ impl Auth {
     }
 
     async fn read_revocations(&self, since: DateTime<Utc>) -> Result<()> {
-        let now = self.clock.now();
-        for revocation in store::revocation::since(&self.db, since).await? {
-            self.revocations.apply(revocation, now);
+        for (revocation, at) in store::revocation::since(&self.db, since).await? {
+            self.revocations.apply(revocation, at);
         }
         Ok(())
     }

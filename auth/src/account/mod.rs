@@ -161,10 +161,12 @@ impl Auth {
         if !store::account::set_role(&mut tx, user, role).await? {
             return Err(Error::not_found("user"));
         }
+        // After the row is locked: of two changes at once, the later one counts.
+        let now = self.clock.now();
         let change = Revocation::RoleChanged(user, role);
-        store::revocation::insert(&mut tx, &self.ids, change, self.clock.now()).await?;
+        store::revocation::insert(&mut tx, &self.ids, change, now).await?;
         tx.commit().await?;
-        self.revocations.apply(change, self.clock.now());
+        self.revocations.apply(change, now);
         tracing::info!(%user, ?role, "role changed");
         self.account(user).await
     }

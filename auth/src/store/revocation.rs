@@ -16,6 +16,7 @@ struct Row {
     sign_in_id: Option<SignInId>,
     account_id: Option<UserId>,
     role: Option<Role>,
+    created_at: DateTime<Utc>,
 }
 
 const INSERT: &str = "
@@ -45,17 +46,20 @@ pub(crate) async fn insert(
 }
 
 const SINCE: &str = "
-    SELECT sign_in_id, account_id, role
+    SELECT sign_in_id, account_id, role, created_at
     FROM revocation
     WHERE created_at > $1
     ORDER BY created_at, id";
 
-/// What was revoked after `since`, oldest first.
-pub(crate) async fn since(db: &Db, since: DateTime<Utc>) -> Result<Vec<Revocation>> {
+/// What was revoked after `since` and when, oldest first.
+pub(crate) async fn since(
+    db: &Db,
+    since: DateTime<Utc>,
+) -> Result<Vec<(Revocation, DateTime<Utc>)>> {
     let rows: Vec<Row> = db.read(SINCE).bind(since).all().await?;
     let read = |row: Row| match (row.sign_in_id, row.account_id, row.role) {
-        (Some(id), _, _) => Some(Revocation::SignInEnded(id)),
-        (None, Some(id), Some(role)) => Some(Revocation::RoleChanged(id, role)),
+        (Some(id), _, _) => Some((Revocation::SignInEnded(id), row.created_at)),
+        (None, Some(id), Some(role)) => Some((Revocation::RoleChanged(id, role), row.created_at)),
         // A CHECK constraint rules this out.
         (None, None, _) | (None, Some(_), None) => None,
     };

@@ -103,12 +103,12 @@ impl Verifier {
         Ok(Verified { viewer, expires_at })
     }
 
-    /// Cancelled when the caller's sign-in ends: close their sockets then.
+    /// Cancelled when the caller's sign-in ends or their role changes: close their sockets then.
     ///
     /// It is watched until the token expires, when the socket closes anyway.
     pub fn watch(&self, verified: &Verified) -> CancellationToken {
         let until = verified.expires_at + LEEWAY;
-        self.revocations.watch(verified.viewer.sign_in, until)
+        self.revocations.watch(&verified.viewer, until)
     }
 }
 

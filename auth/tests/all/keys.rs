@@ -103,6 +103,37 @@ async fn replicas_learn_of_keys_logouts_and_roles() {
 }
 
 #[tokio::test]
+async fn a_new_role_closes_the_sockets_of_the_old_one() {
+    story(async |world| {
+        let other = restart(&world).await;
+        let freya = world.register("freya").await;
+        let loki = world.register("loki").await;
+        world.auth.set_role_by_login("freya", skald_base::Role::Admin).await.unwrap();
+        let open = |world: &World, who: &crate::world::Person| {
+            let verifier = world.auth.verifier();
+            let verified = verifier.verify(who.token()).unwrap();
+            (verified.viewer.role, verifier.watch(&verified))
+        };
+        other.auth.catch_up().await.unwrap();
+        let (role, here) = open(&world, &freya);
+        assert_eq!(role, skald_base::Role::Admin);
+        let ((_, there), (_, stranger)) = (open(&other, &freya), open(&other, &loki));
+        world.later(TimeDelta::seconds(1));
+        world.auth.set_role_by_login("freya", skald_base::Role::User).await.unwrap();
+        assert!(here.is_cancelled() && !there.is_cancelled());
+        other.auth.catch_up().await.unwrap();
+        assert!(there.is_cancelled() && !stranger.is_cancelled());
+        for world in [&world, &other] {
+            let (role, back) = open(world, &freya);
+            assert_eq!(role, skald_base::Role::User);
+            world.auth.catch_up().await.unwrap();
+            assert!(!back.is_cancelled());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_background_task_does_so_by_itself_and_ends_with_the_process() {
     story(async |world| {
         let other = restart(&world).await;
