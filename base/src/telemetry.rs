@@ -1,5 +1,7 @@
 //! Log lines on standard error: one line per thing that happened.
 
+use std::io::IsTerminal;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::{EnvFilter, fmt};
@@ -34,7 +36,8 @@ impl Default for LogConfig {
 pub fn start(config: &LogConfig) -> Result<(), String> {
     let filter =
         EnvFilter::try_new(&config.filter).map_err(|error| format!("log.filter: {error}"))?;
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match config.format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().try_init(),

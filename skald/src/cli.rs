@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A story engine: a GraphQL backend for interactive fiction and roleplay with AI characters.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

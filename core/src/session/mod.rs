@@ -183,10 +183,13 @@ async fn choose_persona(
     id: Option<PersonaId>,
 ) -> Result<Persona> {
     let user = viewer.user()?;
-    let persona = match id {
-        Some(id) => store::persona::find(source, id, user.id).await?,
-        None => store::persona::find_default(source, user.id).await?,
+    let Some(id) = id else {
+        let persona = store::persona::find_default(source, user.id).await?;
+        let message = "you have no persona to play: create one first";
+        let missing = UserError::new(UserErrorCode::NotFound, message).at("input.personaId");
+        return persona.ok_or_else(|| missing.into());
     };
+    let persona = store::persona::find(source, id, user.id).await?;
     persona
         .filter(|persona| persona.deleted_at.is_none())
         .ok_or_else(|| Error::not_found("persona").at("input.personaId"))
