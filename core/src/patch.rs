@@ -3,7 +3,9 @@
 use skald_base::{Error, Result, UserError, UserErrorCode, graph::TextRule};
 
 /// Changes to a `T`, field by field, in the order they were added.
-pub struct Patch<T>(Vec<Box<dyn FnOnce(&mut T) + Send>>);
+pub struct Patch<T>(Vec<Change<T>>);
+
+type Change<T> = Box<dyn FnOnce(&mut T) + Send>;
 
 impl<T> Patch<T> {
     /// Adds a change if the client sent a value for it.

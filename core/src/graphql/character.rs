@@ -11,7 +11,7 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, cost, forward, page, wants_total},
+    connection::{Page, change, cost, forward, page, total},
     context::Graph,
     user::UserRef,
 };
@@ -184,13 +184,11 @@ impl CharacterQuery {
         #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Character>> {
         let mine = filter.and_then(|filter| filter.mine).unwrap_or_default();
-        let shelf = if mine { Shelf::Mine } else { Shelf::Catalogue };
+        let which = if mine { Shelf::Mine } else { Shelf::Catalogue };
         let request = forward(first, after).check_forward()?;
-        let slice = character::list(ctx.app(), ctx.viewer(), shelf, &request).await?;
-        let total = match wants_total(ctx) {
-            true => Some(store::character::count(&ctx.app().db, ctx.viewer().id(), shelf).await?),
-            false => None,
-        };
+        let slice = character::list(ctx.app(), ctx.viewer(), which, &request).await?;
+        let total =
+            total(ctx, store::character::count(&ctx.app().db, ctx.viewer().id(), which)).await?;
         let slice = slice.map(Character::from);
         Ok(page(slice, total, |character| time_cursor(character.created_at, character.row_id)))
     }

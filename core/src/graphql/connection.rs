@@ -39,9 +39,15 @@ pub(super) fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize
     1 + size.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) * child
 }
 
-/// Whether the client asked for `totalCount`.
-pub(super) fn wants_total(ctx: &Context<'_>) -> bool {
-    ctx.look_ahead().field("totalCount").exists()
+/// The whole count, if the client asked for `totalCount`.
+pub(super) async fn total(
+    ctx: &Context<'_>,
+    count: impl Future<Output = skald_base::Result<i64>>,
+) -> skald_base::Result<Option<i64>> {
+    if ctx.look_ahead().field("totalCount").exists() {
+        return count.await.map(Some);
+    }
+    Ok(None)
 }
 
 /// The arguments of a list that is read from the front.
@@ -69,6 +75,7 @@ pub(super) fn slice_ids<I: Copy + ToString>(
 }
 
 /// A field of an update: absent stays, null clears, a value sets.
+#[expect(clippy::option_option, reason = "absent, cleared and set are three things")]
 pub(super) fn change<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
     match field {
         MaybeUndefined::Undefined => None,

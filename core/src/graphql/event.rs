@@ -202,6 +202,7 @@ pub(super) enum ReplyEvent {
 }
 
 /// What happens in a session.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, on its way to a client")]
 #[derive(Interface)]
 #[graphql(
     field(

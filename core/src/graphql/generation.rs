@@ -88,6 +88,7 @@ struct TokenUsage {
 }
 
 /// When a reply came how far.
+#[expect(clippy::struct_field_names, reason = "moments are named so all over the graph")]
 #[derive(SimpleObject)]
 struct ReplyTimings {
     /// When it was asked for.

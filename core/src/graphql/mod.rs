@@ -4,6 +4,7 @@
 //! be seen by whom is decided below. [`prepare`] puts what resolvers need into
 //! every operation. In the merged graph these roots stand beside auth's.
 
+mod alternatives;
 mod character;
 mod connection;
 mod context;
@@ -16,9 +17,11 @@ mod node;
 mod persona;
 mod session;
 mod subscription;
+mod tree;
+mod turn;
 mod user;
 
-use async_graphql::{MergedObject, Request, Schema};
+use async_graphql::{MergedObject, Request, Schema, Value};
 use skald_base::Viewer;
 
 use self::loaders::Loaders;
@@ -46,8 +49,8 @@ pub struct CoreMutation(
     persona::PersonaMutation,
     character::CharacterMutation,
     session::SessionMutation,
-    message::MessageMutation,
-    message::ReplyMutation,
+    tree::MessageMutation,
+    turn::ReplyMutation,
 );
 
 /// The queries of a schema that is core alone.
@@ -75,6 +78,31 @@ pub fn core_schema(app: Option<App>) -> CoreSchema {
 }
 
 /// Puts the viewer and fresh loaders into an operation.
-pub fn prepare(app: &App, viewer: Viewer, request: Request) -> Request {
+pub fn prepare(app: &App, viewer: Viewer, mut request: Request) -> Request {
+    name_absent_sizes(&mut request);
     request.data(viewer).data(Loaders::new(app.clone(), viewer))
+}
+
+/// Makes integers that a client declared and did not send null.
+///
+/// async-graphql 8.0.0-rc.5 refuses to reckon the complexity of `path(last: $last)`
+/// if there is no `$last` (though an absent one is legal). To every argument of
+/// this type null and absent mean the same; no other type is touched, for in an
+/// update null clears and absence does not.
+fn name_absent_sizes(request: &mut Request) {
+    // What does not parse is refused, with all its reasons, when it is executed.
+    let Ok(document) = request.parsed_query() else { return };
+    let mut absent = Vec::new();
+    for (_, operation) in document.operations.iter() {
+        for definition in &operation.node.variable_definitions {
+            let definition = &definition.node;
+            let is_size = definition.var_type.node.to_string() == "Int";
+            if is_size && definition.default_value.is_none() {
+                absent.push(definition.name.node.clone());
+            }
+        }
+    }
+    for name in absent {
+        request.variables.entry(name).or_insert(Value::Null);
+    }
 }

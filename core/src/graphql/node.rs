@@ -12,11 +12,12 @@ use skald_base::{Error, Kind, id::parse_any, viewer::UserKind};
 use uuid::Uuid;
 
 use super::{
+    alternatives::Alternatives,
     character::Character,
     context::Graph,
     generation::{GENERATION, Generation},
     loaders::ReplyKey,
-    message::{Alternatives, Message},
+    message::Message,
     persona::Persona,
     session::Session,
     user::UserRef,

@@ -11,7 +11,7 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, cost, forward, page, wants_total},
+    connection::{Page, change, cost, forward, page, total},
     context::Graph,
 };
 use crate::{
@@ -117,10 +117,8 @@ impl PersonaQuery {
     ) -> Result<Page<Persona>> {
         let request = forward(first, after).check_forward()?;
         let slice = persona::list(ctx.app(), ctx.viewer(), &request).await?;
-        let total = match wants_total(ctx) {
-            true => Some(store::persona::count(&ctx.app().db, ctx.viewer().user()?.id).await?),
-            false => None,
-        };
+        let total =
+            total(ctx, store::persona::count(&ctx.app().db, ctx.viewer().user()?.id)).await?;
         let slice = slice.map(Persona::from);
         Ok(page(slice, total, |persona| time_cursor(persona.created_at, persona.row_id)))
     }

@@ -12,7 +12,7 @@ use skald_base::{
 
 use super::{
     character::Character,
-    connection::{Page, change, cost, forward, page, wants_total},
+    connection::{Page, change, cost, forward, page, total},
     context::Graph,
     loaders::{CastKey, PathKey, RunningKey},
     message::Message,
@@ -151,6 +151,7 @@ impl Session {
     /// `last` and `before`. A message id is a valid cursor. For a given leaf
     /// the path never changes, and reading it costs the same at any depth.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the graph's")]
     async fn path(
         &self,
         ctx: &Context<'_>,
@@ -197,10 +198,7 @@ impl Session {
         let after = after.map(|text| parse_time_cursor("after", text)).transpose()?;
         let db = &ctx.app().db;
         let rows = store::message::all_in_session(db, self.0.id, after, request.limit()).await?;
-        let total = match wants_total(ctx) {
-            true => Some(store::message::count(db, self.0.id).await?),
-            false => None,
-        };
+        let total = total(ctx, store::message::count(db, self.0.id)).await?;
         let slice = request.cut(rows).map(Message);
         Ok(page(slice, total, |message| time_cursor(message.0.created_at, message.0.id)))
     }
@@ -260,10 +258,8 @@ impl SessionQuery {
     ) -> Result<Page<Session>> {
         let request = forward(first, after).check_forward()?;
         let slice = session::list(ctx.app(), ctx.viewer(), &request).await?;
-        let total = match wants_total(ctx) {
-            true => Some(store::session::count(&ctx.app().db, ctx.viewer().user()?.id).await?),
-            false => None,
-        };
+        let total =
+            total(ctx, store::session::count(&ctx.app().db, ctx.viewer().user()?.id)).await?;
         let cursor = |session: &Session| time_cursor(session.0.last_activity_at, session.0.id);
         Ok(page(slice.map(Session), total, cursor))
     }

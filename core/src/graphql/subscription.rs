@@ -31,6 +31,7 @@ impl CoreSubscription {
     ///
     /// To resume, pass the lengths of the texts you have, in UTF-16 code units
     /// (JavaScript's `text.length`). Closing it does not stop the reply.
+    #[expect(clippy::too_many_arguments, reason = "they are the graph's")]
     async fn reply<'ctx>(
         &self,
         ctx: &Context<'ctx>,

@@ -66,7 +66,7 @@ mod tests {
             // A name that looks like a macro is a name.
             ("Hello {{user}}!", "Hello {{char}}!"),
             ("{{random:a,b}} {{bot}} {{char", "{{random:a,b}} {{bot}} {{char"),
-            ("{{{char}}} <b>bold</b> a < b", "{{{char}}} <b>bold</b> a < b"),
+            ("{{{char}}} <b>bold</b> a < b", "{Mira} <b>bold</b> a < b"),
             ("{ {{user}} }", "{ {{char}} }"),
         ] {
             assert_eq!(NAMES.expand(text), expected, "{text}");

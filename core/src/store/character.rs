@@ -127,7 +127,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: CharacterId) -> Result<Option<Characte
     Ok(tx.query(sql).bind(id).optional().await?)
 }
 
-/// For a DataLoader: for casts, whoever may read them.
+/// For a `DataLoader`: for casts, whoever may read them.
 pub(crate) async fn by_ids(db: &Db, ids: &[CharacterId]) -> Result<Vec<Character>> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM character WHERE id IN (..)");
     Ok(db.read(SQL).bind_list(ids).all().await?)

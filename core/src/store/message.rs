@@ -83,7 +83,7 @@ pub(crate) async fn find_place(source: &mut impl Source, id: MessageId) -> Resul
     Ok(row.map(|(id, depth, jump_id, jump_depth)| Place { id, depth, jump_id, jump_depth }))
 }
 
-/// For a DataLoader: messages of sessions in which this user takes part.
+/// For a `DataLoader`: messages of sessions in which this user takes part.
 pub(crate) async fn by_ids(db: &Db, ids: &[MessageId], viewer: UserId) -> Result<Vec<Message>> {
     const SQL: &str = concat!(
         "SELECT ",

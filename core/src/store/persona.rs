@@ -127,7 +127,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: PersonaId, owner: UserId) -> Result<Op
     Ok(tx.query(sql).bind(id).bind(owner).optional().await?)
 }
 
-/// For a DataLoader: whoever owns them.
+/// For a `DataLoader`: whoever owns them.
 pub(crate) async fn by_ids(db: &Db, ids: &[PersonaId]) -> Result<Vec<Persona>> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM persona WHERE id IN (..)");
     Ok(db.read(SQL).bind_list(ids).all().await?)

@@ -62,7 +62,7 @@ pub(crate) async fn find(source: &mut impl Source, id: MessageId) -> Result<Opti
     Ok(source.sql(SQL).bind(id).optional().await?)
 }
 
-/// For a DataLoader.
+/// For a `DataLoader`.
 pub(crate) async fn by_ids(db: &Db, ids: &[MessageId]) -> Result<Vec<Reply>> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM reply WHERE message_id IN (..)");
     Ok(db.read(SQL).bind_list(ids).all().await?)

@@ -142,7 +142,7 @@ pub(crate) async fn cast(
     Ok(source.sql(SQL).bind_list(sessions).all().await?)
 }
 
-/// For a DataLoader: sessions in which this user takes part.
+/// For a `DataLoader`: sessions in which this user takes part.
 pub(crate) async fn by_ids(db: &Db, ids: &[SessionId], viewer: UserId) -> Result<Vec<Session>> {
     const SQL: &str = concat!(
         "SELECT ",

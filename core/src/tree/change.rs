@@ -4,6 +4,7 @@ use serde::Serialize;
 use skald_base::{
     Error, Result, UserError, UserErrorCode, Viewer,
     graph::{ClientRequestId, TextRule},
+    viewer::SignedIn,
 };
 
 use super::{Message, MessageId, MessageRole, MessageStatus};
@@ -12,7 +13,7 @@ use crate::{
     events::EventBody,
     request,
     session::{
-        Session,
+        Session, SessionId,
         change::{ParentPlace, SessionChange},
     },
     store,
@@ -51,18 +52,7 @@ pub async fn edit(
     TextRule::required(app.limits.message_bytes).check("input.content", &edit.content)?;
     let session = session_of(app, edit.message_id).await?;
     let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
-    let (message, reply) = match edit.mode {
-        EditMode::InPlace => (edit.message_id, None),
-        EditMode::Sibling => {
-            let id = request::fresh_id(app, "input.newMessageId", edit.new_message_id)?;
-            let reply = match edit.reply {
-                true => Some(request::fresh_id(app, "input.replyId", edit.reply_id)?),
-                false => None,
-            };
-            (id, reply)
-        }
-    };
-    let made = Made { session, message: Some(message), reply };
+    let made = made_by(app, session, &edit)?;
     let claim = request::Claim::new(user.id, "editMessage", request, &edit);
     if let Some(first) = request::claim(app, &mut change.tx, &claim, &made).await? {
         drop(change);
@@ -81,39 +71,56 @@ pub async fn edit(
     match edit.mode {
         EditMode::InPlace => edit_in_place(change, &original, &edit).await,
         EditMode::Sibling => {
-            let client_request_id = Some(request.as_str().to_owned());
-            let minor = user.minor;
-            let order = |speaker| Order {
-                id: reply,
-                user: user.id,
-                job: Job { speaker, instruction: None, temperature: None, minor },
-                model: None,
-            };
-            let mut sibling = sibling_of(&mut change, &original, message).await?;
+            let mut sibling = sibling_of(&mut change, &original, made.message).await?;
             sibling.content = edit.content;
-            store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
-            let started = match reply {
-                None => None,
-                Some(_) if original.role != MessageRole::Player => {
-                    let message = "only an edited message of the player gets a reply";
-                    return Err(Error::invalid("input.reply", message));
-                }
-                Some(_) => {
-                    let speaker = turn::choose_speaker(&mut change, None, Some(&sibling)).await?;
-                    Some(turn::start_reply(&mut change, Some(&sibling), order(speaker)).await?)
-                }
-            };
-            let reply_id = started.as_ref().map(|started| started.message.id);
-            change.record(EventBody::MessagesAdded {
-                messages: std::iter::once(sibling.id).chain(reply_id).collect(),
-                client_request_id: client_request_id.clone(),
-            });
-            change.move_head(Some(reply_id.unwrap_or(sibling.id)), client_request_id).await?;
-            let session = change.commit().await?;
-            let reply = started.map(|started| turn::begin(app, started, &session));
-            Ok(Turn { session, message: Some(sibling), reply })
+            add_sibling(change, sibling, (user, made.reply), request).await
         }
     }
+}
+
+/// The ids that an edit makes.
+fn made_by(app: &App, session: SessionId, edit: &Edit) -> Result<Made> {
+    let message = match edit.mode {
+        EditMode::InPlace => edit.message_id,
+        EditMode::Sibling => request::fresh_id(app, "input.newMessageId", edit.new_message_id)?,
+    };
+    let has_reply = edit.reply && edit.mode == EditMode::Sibling;
+    let reply = has_reply.then(|| request::fresh_id(app, "input.replyId", edit.reply_id));
+    Ok(Made { session, message: Some(message), reply: reply.transpose()? })
+}
+
+/// Stores an edited sibling, with a reply if one is wanted.
+async fn add_sibling(
+    mut change: SessionChange<'_>,
+    sibling: Message,
+    (user, reply): (SignedIn, Option<MessageId>),
+    request: &ClientRequestId,
+) -> Result<Turn> {
+    let app = change.app;
+    store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
+    let started = match reply {
+        None => None,
+        Some(_) if sibling.role != MessageRole::Player => {
+            let message = "only an edited message of the player gets a reply";
+            return Err(Error::invalid("input.reply", message));
+        }
+        Some(_) => {
+            let speaker = turn::choose_speaker(&mut change, None, Some(&sibling)).await?;
+            let job = Job { speaker, instruction: None, temperature: None, minor: user.minor };
+            let order = Order { id: reply, user: user.id, job, model: None };
+            Some(turn::start_reply(&mut change, Some(&sibling), order).await?)
+        }
+    };
+    let reply_id = started.as_ref().map(|started| started.message.id);
+    let client_request_id = Some(request.as_str().to_owned());
+    change.record(EventBody::MessagesAdded {
+        messages: std::iter::once(sibling.id).chain(reply_id).collect(),
+        client_request_id: client_request_id.clone(),
+    });
+    change.move_head(Some(reply_id.unwrap_or(sibling.id)), client_request_id).await?;
+    let session = change.commit().await?;
+    let reply = started.map(|started| turn::begin(app, started, &session));
+    Ok(Turn { session, message: Some(sibling), reply })
 }
 
 async fn edit_in_place(
@@ -137,7 +144,7 @@ async fn edit_in_place(
 async fn sibling_of(
     change: &mut SessionChange<'_>,
     original: &Message,
-    id: MessageId,
+    id: Option<MessageId>,
 ) -> Result<Message> {
     let place = match original.parent_id {
         None => None,
@@ -147,6 +154,7 @@ async fn sibling_of(
         }
     };
     let author = original.author.clone();
+    let id = id.unwrap_or_else(|| change.app.ids.next());
     let mut sibling = change.draft_message(id, original.role, author, place.as_ref());
     sibling.status = MessageStatus::Complete;
     sibling.edited_from_id = Some(original.id);

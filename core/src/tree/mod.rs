@@ -218,7 +218,7 @@ mod tests {
         fn every_ancestor_is_logarithmically_near(depth in 1_usize..20_000, target in 0_usize..20_000) {
             let parents: Vec<usize> = (0..depth).collect();
             let places = places(&parents);
-            let target = (target % depth) as i64;
+            let target = i64::try_from(target % depth).unwrap();
             let (mut at, mut steps) = (depth, 0);
             while places[at].depth > target {
                 let place = places[at];
@@ -230,7 +230,7 @@ mod tests {
                 steps += 1;
             }
             prop_assert_eq!(places[at].depth, target);
-            prop_assert!(f64::from(steps) <= 3.0 * (depth as f64).log2() + 3.0, "{} steps", steps);
+            prop_assert!(f64::from(steps) <= 3.0 * f64::from(u32::try_from(depth).unwrap()).log2() + 3.0, "{} steps", steps);
         }
     }
 }

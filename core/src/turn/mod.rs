@@ -7,208 +7,39 @@
 //! ([`recovery`]).
 
 pub mod flush;
+mod job;
 pub mod recovery;
 pub mod reply;
 mod run;
 pub mod scene;
+mod start;
 pub mod text;
 pub mod watch;
 
-pub(crate) use self::run::Ending;
-
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use skald_base::{
-    Error, Result, UserError, UserErrorCode, UserId, Viewer,
+    Error, Result, UserErrorCode, Viewer,
     graph::{ClientRequestId, TextRule},
 };
-use sqlx::types::Json;
-use uuid::Uuid;
 
+pub use self::job::{Failure, FailureCode, Finish, Job, NarratorTask, Reply, Speaker, Stage};
+use self::start::{open_parent, player_message, speaker_of};
+pub(crate) use self::{
+    run::Ending,
+    start::{Order, begin, choose_speaker, start_reply},
+};
 use crate::{
     app::App,
     character::CharacterId,
     events::EventBody,
-    llm::{FinishReason, LlmError},
     request,
-    session::{
-        CastMember, Session, SessionId,
-        change::{ParentPlace, SessionChange},
-    },
+    session::{Session, SessionId, change::SessionChange},
     store,
-    tree::{Author, Message, MessageId, MessageRole, MessageStatus},
+    tree::{Message, MessageId},
 };
 
 /// Tries at one reply at most, as long as no text was shown.
 pub const MAX_ATTEMPTS: i64 = 3;
-
-/// The job by which a model writes a message, as stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the migration and the graph document each field")]
-pub struct Reply {
-    pub message_id: MessageId,
-    pub session_id: SessionId,
-    pub user_id: UserId,
-    pub job: Json<Job>,
-    pub model: String,
-    pub attempt: i64,
-    pub stage: Stage,
-    pub leased_by: Option<Uuid>,
-    pub stop_requested: bool,
-    pub draft_content: String,
-    pub draft_thought: String,
-    pub failure_code: Option<FailureCode>,
-    pub failure_message: Option<String>,
-    pub retry_at: Option<DateTime<Utc>>,
-    pub finish_reason: Option<Finish>,
-    pub prompt_tokens: Option<i64>,
-    pub cached_tokens: Option<i64>,
-    pub output_tokens: Option<i64>,
-    pub thought_tokens: Option<i64>,
-    pub created_at: DateTime<Utc>,
-    pub first_text_at: Option<DateTime<Utc>>,
-    pub finished_at: Option<DateTime<Utc>>,
-}
-
-impl Reply {
-    /// Why it failed, or why its last attempt did.
-    pub fn failure(&self) -> Option<Failure> {
-        let message = self.failure_message.clone().unwrap_or_default();
-        self.failure_code.map(|code| Failure { code, message })
-    }
-}
-
-/// What was asked of the model, kept so that a crash can be recovered from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Job {
-    /// Who writes.
-    pub speaker: Speaker,
-    /// An instruction for this reply alone.
-    pub instruction: Option<String>,
-    /// How freely to choose words.
-    pub temperature: Option<f32>,
-    /// Whether the player said that they are not of age.
-    pub minor: bool,
-}
-
-/// Who writes a reply.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Speaker {
-    /// A character of the cast.
-    Character {
-        /// The character; none if it is gone for good.
-        id: Option<CharacterId>,
-        /// Its name on stage.
-        name: String,
-    },
-    /// The narrator, with a task.
-    Narrator {
-        /// What to narrate.
-        task: NarratorTask,
-    },
-}
-
-/// What the narrator is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the graph documents them")]
-pub enum NarratorTask {
-    Scene,
-    Transition,
-    Recap,
-}
-
-/// How far a running reply has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the graph documents them")]
-pub enum Stage {
-    Recalling,
-    Waiting,
-    Writing,
-    Retrying,
-}
-
-/// Why a complete reply ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the graph documents them")]
-pub enum Finish {
-    Stop,
-    Length,
-}
-
-impl From<FinishReason> for Finish {
-    fn from(reason: FinishReason) -> Self {
-        match reason {
-            FinishReason::Stop => Self::Stop,
-            FinishReason::Length => Self::Length,
-        }
-    }
-}
-
-/// Why a reply failed, for players.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The reason, as a code.
-    pub code: FailureCode,
-    /// The reason, as a sentence.
-    pub message: String,
-}
-
-/// Why a reply failed, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
-#[expect(missing_docs, reason = "the graph documents them")]
-pub enum FailureCode {
-    RateLimited,
-    Quota,
-    Auth,
-    BadRequest,
-    Blocked,
-    Overloaded,
-    Timeout,
-    Cut,
-    Protocol,
-    PromptTooLarge,
-    Internal,
-}
-
-impl FailureCode {
-    /// Whether trying again later may help.
-    pub fn is_retryable(self) -> bool {
-        match self {
-            Self::RateLimited | Self::Overloaded | Self::Timeout | Self::Cut | Self::Internal => {
-                true
-            }
-            Self::Quota
-            | Self::Auth
-            | Self::BadRequest
-            | Self::Blocked
-            | Self::Protocol
-            | Self::PromptTooLarge => false,
-        }
-    }
-}
-
-impl From<&LlmError> for Failure {
-    fn from(error: &LlmError) -> Self {
-        let code = match error {
-            LlmError::RateLimited { .. } => FailureCode::RateLimited,
-            LlmError::Quota => FailureCode::Quota,
-            LlmError::Auth => FailureCode::Auth,
-            LlmError::BadRequest(_) => FailureCode::BadRequest,
-            LlmError::Blocked(_) => FailureCode::Blocked,
-            LlmError::Overloaded => FailureCode::Overloaded,
-            LlmError::Timeout => FailureCode::Timeout,
-            LlmError::Cut => FailureCode::Cut,
-            LlmError::Protocol(_) => FailureCode::Protocol,
-        };
-        Self { code, message: error.to_string() }
-    }
-}
 
 /// What a player sends.
 #[derive(Clone, Debug, Serialize)]
@@ -429,210 +260,6 @@ pub(crate) async fn repeat(app: &App, viewer: &Viewer, made: Made) -> Result<Tur
 
 fn check_instruction(instruction: Option<&str>) -> Result<()> {
     TextRule::optional(16 * 1024).check("input.instruction", instruction.unwrap_or_default())
-}
-
-/// The message to go on from: the named one or the head, and nobody writes it any more.
-pub(crate) async fn open_parent(
-    change: &mut SessionChange<'_>,
-    id: Option<MessageId>,
-) -> Result<Option<Message>> {
-    let Some(id) = id.or(change.session.head_id) else { return Ok(None) };
-    let parent = change.message(id, "input.parentId").await?;
-    if parent.status.is_running() {
-        let message = "the message above is still being written: stop it or wait for its end";
-        let error = UserError::new(UserErrorCode::ReplyRunning, message);
-        return Err(error.at("input.parentId").into());
-    }
-    Ok(Some(parent))
-}
-
-async fn player_message(
-    change: &mut SessionChange<'_>,
-    parent: Option<&Message>,
-    id: Option<MessageId>,
-    content: String,
-) -> Result<Message> {
-    let place = place_below(change, parent).await?;
-    let persona = match change.session.persona_id {
-        Some(id) => store::persona::find_any(&mut change.tx, id).await?,
-        None => None,
-    };
-    let author = Author {
-        author_name: persona.as_ref().map_or("Player".into(), |p| p.profile.name.clone()),
-        author_avatar_url: persona.as_ref().and_then(|p| p.profile.avatar_url.clone()),
-        author_user_id: Some(change.session.owner_id),
-        author_persona_id: persona.map(|persona| persona.id),
-        author_character_id: None,
-    };
-    let id = id.unwrap_or_else(|| change.app.ids.next());
-    let mut message = change.draft_message(id, MessageRole::Player, author, place.as_ref());
-    message.content = content;
-    message.status = MessageStatus::Complete;
-    store::message::insert(&mut change.tx, &message).await.map_err(request::id_taken)?;
-    Ok(message)
-}
-
-async fn place_below(
-    change: &mut SessionChange<'_>,
-    parent: Option<&Message>,
-) -> Result<Option<ParentPlace>> {
-    match parent {
-        Some(parent) => ParentPlace::below(&mut change.tx, parent).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// What `start_reply` needs to know.
-pub(crate) struct Order {
-    pub(crate) id: Option<MessageId>,
-    pub(crate) user: UserId,
-    pub(crate) job: Job,
-    pub(crate) model: Option<String>,
-}
-
-/// A reply that is stored but not committed: [`begin`] it after the commit.
-pub(crate) struct Started {
-    pub(crate) message: Message,
-    reply: Reply,
-}
-
-/// Stores an empty message and the job that will fill it.
-pub(crate) async fn start_reply(
-    change: &mut SessionChange<'_>,
-    parent: Option<&Message>,
-    order: Order,
-) -> Result<Started> {
-    check_limits(change, order.user).await?;
-    let place = place_below(change, parent).await?;
-    let (role, author) = reply_author(change, &order.job.speaker).await?;
-    let id = order.id.unwrap_or_else(|| change.app.ids.next());
-    let message = change.draft_message(id, role, author, place.as_ref());
-    store::message::insert(&mut change.tx, &message).await.map_err(request::id_taken)?;
-    let app = change.app;
-    let wanted = order.model.or_else(|| change.session.settings.story_model.clone());
-    let reply = Reply {
-        message_id: message.id,
-        session_id: message.session_id,
-        user_id: order.user,
-        job: Json(order.job),
-        // A model that was configured once may be gone: the story goes on with the default.
-        model: wanted.filter(|model| app.has_model(model)).unwrap_or_else(|| app.default_model()),
-        attempt: 1,
-        stage: Stage::Recalling,
-        leased_by: Some(app.replies.process()),
-        stop_requested: false,
-        draft_content: String::new(),
-        draft_thought: String::new(),
-        failure_code: None,
-        failure_message: None,
-        retry_at: None,
-        finish_reason: None,
-        prompt_tokens: None,
-        cached_tokens: None,
-        output_tokens: None,
-        thought_tokens: None,
-        created_at: message.created_at,
-        first_text_at: None,
-        finished_at: None,
-    };
-    store::reply::insert(&mut change.tx, &reply).await?;
-    Ok(Started { message, reply })
-}
-
-/// Sets the writing of a committed reply going.
-pub(crate) fn begin(app: &App, started: Started, session: &Session) -> Message {
-    run::spawn(app, started.reply, session.last_sequence);
-    started.message
-}
-
-async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -> Result<()> {
-    let session = change.session.id;
-    let limits = &change.app.limits;
-    // The session is locked already; the player's other sessions are not.
-    store::lock_user(&mut change.tx, user).await?;
-    let (of_user, of_session) = store::reply::count_running(&mut change.tx, user, session).await?;
-    let exceeded = |what: &str, allowed: i64| {
-        let message = format!("at most {allowed} replies may be written at once {what}");
-        Err(UserError::new(UserErrorCode::LimitExceeded, message).into())
-    };
-    if of_session >= limits.replies_per_session {
-        return exceeded("in one session", limits.replies_per_session);
-    }
-    if of_user >= limits.replies_per_user {
-        return exceeded("for one player", limits.replies_per_user);
-    }
-    Ok(())
-}
-
-async fn reply_author(
-    change: &mut SessionChange<'_>,
-    speaker: &Speaker,
-) -> Result<(MessageRole, Author)> {
-    let Speaker::Character { id, name } = speaker else {
-        let narrator = crate::prompt::template::narrator(&change.session.settings.language);
-        let author = Author { author_name: narrator.into(), ..Author::default() };
-        return Ok((MessageRole::Narrator, author));
-    };
-    // The live name and avatar, as sessions follow the live character.
-    let character = match id {
-        Some(id) => store::character::find_any(&mut change.tx, *id).await?,
-        None => None,
-    };
-    let author = Author {
-        author_name: character.as_ref().map_or_else(|| name.clone(), |c| c.card.name.clone()),
-        author_avatar_url: character.as_ref().and_then(|c| c.card.avatar_url.clone()),
-        author_character_id: *id,
-        ..Author::default()
-    };
-    Ok((MessageRole::Character, author))
-}
-
-/// The wanted member of the cast, or who spoke last on the path, or the first.
-pub(crate) async fn choose_speaker(
-    change: &mut SessionChange<'_>,
-    wanted: Option<CharacterId>,
-    parent: Option<&Message>,
-) -> Result<Speaker> {
-    let cast = store::session::cast(&mut change.tx, &[change.session.id]).await?;
-    if let Some(wanted) = wanted {
-        let member = cast.into_iter().find(|member| member.character_id == Some(wanted));
-        let member = member
-            .ok_or_else(|| Error::not_found("character in the cast").at("input.speakerId"))?;
-        return Ok(as_speaker(member));
-    }
-    let mut last = None;
-    if let (Some(parent), true) = (parent, cast.len() > 1) {
-        let recent = store::message::path_up(&mut change.tx, &[parent.id], 12).await?;
-        last = recent.into_iter().rev().find_map(|step| step.message.author.author_character_id);
-    }
-    let member = cast
-        .iter()
-        .find(|member| last.is_some() && member.character_id == last)
-        .or_else(|| cast.first())
-        .cloned();
-    member.map(as_speaker).ok_or_else(|| Error::not_found("cast"))
-}
-
-fn as_speaker(member: CastMember) -> Speaker {
-    Speaker::Character { id: member.character_id, name: member.name }
-}
-
-/// Who wrote a message, so that another version has the same author and task.
-async fn speaker_of(change: &mut SessionChange<'_>, message: &Message) -> Result<Speaker> {
-    match message.role {
-        MessageRole::Character => Ok(Speaker::Character {
-            id: message.author.author_character_id,
-            name: message.author.author_name.clone(),
-        }),
-        MessageRole::Narrator => {
-            let reply = store::reply::find(&mut change.tx, message.id).await?;
-            Ok(reply.map_or(Speaker::Narrator { task: NarratorTask::Scene }, |r| r.job.0.speaker))
-        }
-        MessageRole::Player | MessageRole::System => {
-            let message = "only what a character or the narrator wrote can be written again";
-            Err(Error::invalid("input.messageId", message))
-        }
-    }
 }
 
 /// The end of a turn that makes a reply and nothing else.

@@ -29,6 +29,12 @@ impl GrowingText {
     }
 }
 
+impl From<GrowingText> for String {
+    fn from(text: GrowingText) -> Self {
+        text.text
+    }
+}
+
 impl From<String> for GrowingText {
     fn from(text: String) -> Self {
         let units = utf16_len(&text);

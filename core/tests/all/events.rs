@@ -34,8 +34,7 @@ async fn replay(events: &mut Events) -> Vec<Value> {
 async fn the_log_is_replayed_from_anywhere() {
     scripted_story(async |world, script| {
         let tale = world.tale(freya()).await;
-        let mut live =
-            world.watch_session(freya(), json!({ "id": tale.session, "after": 0 })).await;
+        let mut live = world.watch_session(freya(), json!({ "id": tale.session, "after": 0 }));
         let mut told = replay(&mut live).await;
         let turn = world.says(freya(), &tale, "Hi.").await;
         let (said, reply) = (id(&turn["message"]), id(&turn["reply"]));
@@ -84,7 +83,7 @@ async fn the_log_is_replayed_from_anywhere() {
         assert_eq!(told[9]["branch"], json!([{ "id": said }, { "id": reply }]));
         for after in 0..=told.len() {
             let variables = json!({ "id": tale.session, "after": after });
-            let mut again = world.watch_session(freya(), variables).await;
+            let mut again = world.watch_session(freya(), variables);
             let replayed = replay(&mut again).await;
             let sequences: Vec<_> =
                 replayed.iter().map(|event| event["sequence"].clone()).collect();
@@ -102,7 +101,7 @@ async fn an_impossible_after_is_answered_with_a_resync() {
     story(async |world| {
         let tale = world.tale(freya()).await;
         let variables = json!({ "id": tale.session, "after": 1000 });
-        let mut events = world.watch_session(freya(), variables).await;
+        let mut events = world.watch_session(freya(), variables);
         let resync = events.next().await.unwrap();
         assert_eq!(resync["__typename"], "ResyncNeeded");
         assert_eq!(resync["sequence"], 2);
@@ -110,8 +109,7 @@ async fn an_impossible_after_is_answered_with_a_resync() {
         world.does(freya(), "updateSession", json!({ "id": tale.session, "title": "A" })).await;
         let next = events.next().await.unwrap();
         assert_eq!((&next["__typename"], &next["sequence"]), (&json!("SessionUpdated"), &json!(3)));
-        let mut events =
-            world.watch_session(freya(), json!({ "id": tale.session, "after": -1 })).await;
+        let mut events = world.watch_session(freya(), json!({ "id": tale.session, "after": -1 }));
         let refused = events.response().await.unwrap();
         assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
     })
@@ -129,7 +127,7 @@ async fn a_screen_that_joins_late_gets_each_running_text_from_its_start() {
         let second = id(&world.does(freya(), "regenerateReply", swipe).await["reply"]);
         calls.push((second.clone(), script.call().await));
         for (reply, call) in &calls {
-            let mut watcher = world.watch_reply(freya(), json!({ "id": reply })).await;
+            let mut watcher = world.watch_reply(freya(), json!({ "id": reply }));
             call.think("Hm.").await;
             call.say(&format!("I am {reply} 🦊")).await;
             watcher.until(|event| event["text"] == "Hm.").await;
@@ -143,7 +141,7 @@ async fn a_screen_that_joins_late_gets_each_running_text_from_its_start() {
             json!({ "id": tale.session, "after": sequence, "channels": ["CONTENT"] }),
             json!({ "id": tale.session, "after": sequence, "channels": [] }),
         ] {
-            let mut events = world.watch_session(freya(), variables.clone()).await;
+            let mut events = world.watch_session(freya(), variables.clone());
             let after = variables["after"].as_i64().unwrap_or(sequence.as_i64().unwrap());
             let mut client = Client::after(after);
             for event in replay(&mut events).await {
@@ -192,11 +190,11 @@ async fn who_falls_behind_loses_nothing() {
         let tale = world.tale(freya()).await;
         let sequence = world.session(freya(), &tale.session).await["sequence"].as_i64().unwrap();
         let variables = json!({ "id": tale.session, "after": sequence });
-        let mut slow = world.watch_session(freya(), variables).await;
+        let mut slow = world.watch_session(freya(), variables);
         let mut client = Client::after(sequence);
         client.take(&slow.next().await.unwrap());
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
-        let mut slow_reply = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut slow_reply = world.watch_reply(freya(), json!({ "id": reply }));
         slow_reply.next().await.unwrap();
         let call = script.call().await;
         // Far more than the feed keeps for a listener.
@@ -229,8 +227,8 @@ async fn who_falls_behind_over_a_retry_starts_over() {
         let tale = world.tale(freya()).await;
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
         let call = script.call().await;
-        let mut screen = world.watch_session(freya(), json!({ "id": tale.session })).await;
-        let mut watcher = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut screen = world.watch_session(freya(), json!({ "id": tale.session }));
+        let mut watcher = world.watch_reply(freya(), json!({ "id": reply }));
         let sequence = world.session(freya(), &tale.session).await["sequence"].as_i64().unwrap();
         let mut client = Client::after(sequence);
         client.take(&screen.next().await.unwrap());
@@ -241,7 +239,7 @@ async fn who_falls_behind_over_a_retry_starts_over() {
                 client.take(&delta);
             }
         }
-        let mut quick = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut quick = world.watch_reply(freya(), json!({ "id": reply }));
         call.fail(LlmError::RateLimited { retry_after: Some(Duration::ZERO) }).await;
         let call = script.call().await;
         call.think("Another idea, and a longer one").await;
@@ -269,9 +267,8 @@ async fn who_falls_behind_over_a_retry_starts_over() {
                 break;
             }
         }
-        let mut text = crate::client::Text::default();
-        text.thought = "A first idea.".encode_utf16().collect();
-        text.attempt = 1;
+        let thought = "A first idea.".encode_utf16().collect();
+        let mut text = crate::client::Text { thought, attempt: 1, ..Default::default() };
         for event in watcher.all().await {
             match event["__typename"].as_str().unwrap() {
                 "ReplyFinished" => text.finish(&event),
@@ -329,11 +326,12 @@ async fn watch(world: World, tale: Tale, seed: u64) -> Client {
     let mut dice = StdRng::seed_from_u64(seed);
     tokio::time::sleep(Duration::from_millis(dice.random_range(0..300))).await;
     let from_start = dice.random_bool(0.4);
-    let variables = match from_start {
-        true => json!({ "id": tale.session, "after": 0 }),
-        false => json!({ "id": tale.session }),
+    let variables = if from_start {
+        json!({ "id": tale.session, "after": 0 })
+    } else {
+        json!({ "id": tale.session })
     };
-    let mut events = world.watch_session(freya(), variables).await;
+    let mut events = world.watch_session(freya(), variables);
     let mut client = Client::after(0);
     if !from_start {
         let first = events.next().await.unwrap();
@@ -359,7 +357,7 @@ async fn however_busy_a_session_is_every_promise_holds() {
         let limits =
             Limits { replies_per_session: 1000, replies_per_user: 1000, ..Limits::default() };
         let llm = Arc::new(Offline::new(Pace::tokens_per_second(400), true));
-        (Plan { limits, llm, ..Plan::default() }, ())
+        (Plan { llm, limits, ..Plan::default() }, ())
     };
     story_with(generous, async |world, ()| {
         let tale = world.tale(freya()).await;

@@ -9,10 +9,10 @@ use std::{
 };
 
 use async_graphql::{Request, Response, Variables};
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use futures_util::{StreamExt, stream::BoxStream};
 use serde_json::{Value, json};
 use skald_base::{
-    Clock, Db, Ids, Lifecycle, Migrations, SystemClock, Viewer,
+    Clock, Db, Ids, Lifecycle, SystemClock, Viewer,
     testing::{TestDb, each_database},
     viewer::{Role, SignInKind, SignedIn, UserId},
 };
@@ -48,7 +48,6 @@ pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) db: Db,
     pub(crate) url: String,
-    pub(crate) ids: Ids,
     pub(crate) schema: CoreSchema,
     requests: Arc<AtomicU64>,
 }
@@ -119,8 +118,6 @@ pub(crate) async fn story_with<T>(plan: impl Fn() -> (Plan, T), tell: impl Async
     .await;
 }
 
-pub(crate) const MIGRATIONS: Migrations = skald_core::MIGRATIONS;
-
 impl World {
     pub(crate) async fn open(db: Db, url: String, plan: Plan) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -128,21 +125,14 @@ impl World {
         let app = App::new(Setup {
             db: db.clone(),
             clock,
-            ids: ids.clone(),
+            ids,
             llm: plan.llm,
             lifecycle: Lifecycle::new(),
             limits: plan.limits,
         });
         app.start().await.map_err(|error| error.describe()).unwrap();
         let schema = core_schema(Some(app.clone()));
-        Self {
-            app,
-            db,
-            url,
-            ids,
-            schema,
-            requests: Arc::new(AtomicU64::new(plan.seed * 1_000_000)),
-        }
+        Self { app, db, url, schema, requests: Arc::new(AtomicU64::new(plan.seed * 1_000_000)) }
     }
 
     fn request(&self, who: Viewer, query: &str, variables: Value) -> Request {
@@ -215,13 +205,13 @@ impl World {
 
     /// Waits for a reply's end and gives its message.
     pub(crate) async fn ends(&self, who: Viewer, reply: &str) -> Value {
-        let mut events = self.watch_reply(who, json!({ "id": reply, "channels": [] })).await;
+        let mut events = self.watch_reply(who, json!({ "id": reply, "channels": [] }));
         let end = events.until(|event| event.get("message").is_some()).await;
         end["message"].clone()
     }
 
     /// Subscribes to a reply; variables: `id`, `offset`, `thoughtOffset`, `channels`.
-    pub(crate) async fn watch_reply(&self, who: Viewer, variables: Value) -> Events {
+    pub(crate) fn watch_reply(&self, who: Viewer, variables: Value) -> Events {
         let query = format!(
             "subscription($id: ID!, $offset: Int, $thoughtOffset: Int, $channels: [ReplyChannel!]) {{
                 reply(messageId: $id, offset: $offset, thoughtOffset: $thoughtOffset,
@@ -236,7 +226,7 @@ impl World {
     }
 
     /// Subscribes to a session; variables: `id`, `after`, `channels`.
-    pub(crate) async fn watch_session(&self, who: Viewer, variables: Value) -> Events {
+    pub(crate) fn watch_session(&self, who: Viewer, variables: Value) -> Events {
         let query = "subscription($id: ID!, $after: Int, $channels: [ReplyChannel!]) {
             sessionEvents(sessionId: $id, after: $after, channels: $channels) {
                 __typename sequence session { id }
@@ -375,11 +365,6 @@ impl Events {
         }
         events
     }
-
-    /// The stream itself, for a test that must not poll it for a while.
-    pub(crate) fn stream(&mut self) -> &mut (impl Stream<Item = Response> + use<>) {
-        &mut self.0
-    }
 }
 
 struct Mutation {
@@ -405,8 +390,7 @@ fn mutation(name: &str) -> Mutation {
         "updateCharacter" => (capital, false, CHARACTER),
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
         "createSession" => (capital, true, SESSION),
-        "updateSession" => (capital, false, SESSION),
-        "deleteSession" | "restoreSession" => (capital, false, SESSION),
+        "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),
         "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" => (capital, true, TURN),
         "stopReply" => (capital, false, "reply { ...M }"),
         "selectMessage" | "deleteMessage" | "restoreMessage" => (capital, false, MOVED),

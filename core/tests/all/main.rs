@@ -5,6 +5,12 @@
     clippy::indexing_slicing,
     reason = "in a test, a panic is the report"
 )]
+#![expect(
+    clippy::too_many_lines,
+    clippy::similar_names,
+    clippy::needless_pass_by_value,
+    reason = "a story is told in one go, with names of people and literals of JSON"
+)]
 
 mod client;
 mod durable;

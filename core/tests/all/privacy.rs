@@ -6,7 +6,6 @@ use async_graphql::parser::{
     parse_schema,
     types::{TypeKind, TypeSystemDefinition},
 };
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 use skald_base::Viewer;
 
@@ -309,9 +308,10 @@ async fn answer(world: &World, who: Viewer, reach: &Reach, own: &Tale, id: &str)
         }
     }
     let mut events = world.subscribe(who, reach.document, variables.clone());
-    let answer = match reach.document.starts_with("subscription") {
-        true => events.response().await.unwrap(),
-        false => world.send(who, reach.document, variables).await,
+    let answer = if reach.document.starts_with("subscription") {
+        events.response().await.unwrap()
+    } else {
+        world.send(who, reach.document, variables).await
     };
     let text = answer.to_string();
     serde_json::from_str(&if id.is_empty() { text } else { text.replace(id, "ID") }).unwrap()

@@ -41,7 +41,7 @@ async fn a_reply_that_ended_is_resumed_at_any_offset() {
             let thought_offset = offset % (thought + 1);
             let variables =
                 json!({ "id": reply, "offset": offset, "thoughtOffset": thought_offset });
-            let events = world.watch_reply(freya(), variables).await.all().await;
+            let events = world.watch_reply(freya(), variables).all().await;
             let had = (first(CONTENT, offset), first(THOUGHT, thought_offset));
             let text = replay(&events, had);
             assert_eq!(text.content(), CONTENT, "from {offset}");
@@ -51,7 +51,7 @@ async fn a_reply_that_ended_is_resumed_at_any_offset() {
             assert_eq!(is_reset, offset > content, "from {offset}: {events:?}");
         }
         for bad in [json!({ "id": reply, "offset": -1 }), json!({ "id": "?" })] {
-            let mut events = world.watch_reply(freya(), bad).await;
+            let mut events = world.watch_reply(freya(), bad);
             let refused = events.response().await.unwrap();
             assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
         }
@@ -65,7 +65,7 @@ async fn a_running_reply_is_joined_in_the_middle() {
         let tale = world.tale(freya()).await;
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
         let call = script.call().await;
-        let mut early = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut early = world.watch_reply(freya(), json!({ "id": reply }));
         call.think(THOUGHT).await;
         call.say("Ёж 🦔").await;
         early.until(|event| event["text"] == "Ёж 🦔").await;
@@ -73,7 +73,7 @@ async fn a_running_reply_is_joined_in_the_middle() {
         let mut watchers = Vec::new();
         for offset in [0, 1, 4, 5, 9] {
             let variables = json!({ "id": reply, "offset": offset });
-            let mut watcher = world.watch_reply(freya(), variables).await;
+            let mut watcher = world.watch_reply(freya(), variables);
             let mut seen = vec![watcher.next().await.unwrap()];
             if offset == 9 {
                 // A client that has more than there is starts over.
@@ -86,8 +86,8 @@ async fn a_running_reply_is_joined_in_the_middle() {
             watchers.push((offset, watcher));
         }
         let only = json!({ "id": reply, "channels": ["THOUGHT"] });
-        let thoughts = world.watch_reply(freya(), only).await;
-        let none = world.watch_reply(freya(), json!({ "id": reply, "channels": [] })).await;
+        let thoughts = world.watch_reply(freya(), only);
+        let none = world.watch_reply(freya(), json!({ "id": reply, "channels": [] }));
         call.say(" идёт. ").await;
         call.think(" Хм.").await;
         call.say("👩‍🚀!").await;
@@ -115,7 +115,7 @@ async fn what_was_shown_of_an_attempt_that_failed_is_void() {
         let tale = world.tale(freya()).await;
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
         let call = script.call().await;
-        let mut events = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut events = world.watch_reply(freya(), json!({ "id": reply }));
         call.think("First idea.").await;
         events.until(|event| event["text"] == "First idea.").await;
         call.fail(LlmError::RateLimited { retry_after: Some(std::time::Duration::ZERO) }).await;
@@ -131,7 +131,7 @@ async fn what_was_shown_of_an_attempt_that_failed_is_void() {
         events.until(|event| event["text"] == "A second, longer idea.").await;
         // Whoever comes back with what it has of the first attempt starts over.
         let had = json!({ "id": reply, "thoughtOffset": 11 });
-        let mut back = world.watch_reply(freya(), had).await;
+        let mut back = world.watch_reply(freya(), had);
         let reset = back.next().await.unwrap();
         assert_eq!(reset["__typename"], "ReplyReset", "{reset}");
         assert_eq!(reset["thought"], "A second, longer idea.");
@@ -148,11 +148,11 @@ async fn whoever_joins_while_a_reply_waits_to_be_retried_learns_why() {
     scripted_story(async |world, script| {
         let tale = world.tale(freya()).await;
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
-        let mut early = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut early = world.watch_reply(freya(), json!({ "id": reply }));
         let soon = Some(std::time::Duration::from_mins(1));
         script.call().await.fail(LlmError::RateLimited { retry_after: soon }).await;
         let told = early.until(|event| event["stage"] == "RETRYING").await;
-        let mut late = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut late = world.watch_reply(freya(), json!({ "id": reply }));
         assert_eq!(late.next().await.unwrap(), told);
         let generation = &world.message(freya(), &reply).await["generation"];
         assert_eq!(generation["failure"]["retryAt"], told["retryAt"]);

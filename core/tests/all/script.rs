@@ -112,11 +112,12 @@ impl Llm for Hurried {
     }
 
     async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError> {
-        self.0.stream(request).await.map_err(|error| match error {
-            LlmError::RateLimited { .. } => {
-                LlmError::RateLimited { retry_after: Some(Duration::from_millis(5)) }
+        let answer = self.0.stream(request).await;
+        answer.map_err(|error| {
+            if let LlmError::RateLimited { .. } = error {
+                return LlmError::RateLimited { retry_after: Some(Duration::from_millis(5)) };
             }
-            error => error,
+            error
         })
     }
 }

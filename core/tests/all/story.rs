@@ -70,7 +70,7 @@ async fn a_message_is_answered_while_the_client_watches() {
 
         let call = script.call().await;
         assert_eq!(call.request.story.last_line, "Is anybody there?");
-        let mut events = world.watch_reply(freya(), json!({ "id": id(reply) })).await;
+        let mut events = world.watch_reply(freya(), json!({ "id": id(reply) }));
         let stage = events.next().await.unwrap();
         assert_eq!(stage["stage"], "WAITING");
         call.think("Кто там? ").await;
@@ -178,7 +178,7 @@ async fn a_stopped_reply_keeps_what_is_written() {
         let tale = world.tale(freya()).await;
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
         let call = script.call().await;
-        let mut events = world.watch_reply(freya(), json!({ "id": reply })).await;
+        let mut events = world.watch_reply(freya(), json!({ "id": reply }));
         call.say("Half a ").await;
         events.until(|event| event["text"] == "Half a ").await;
         call.say("sentence").await;

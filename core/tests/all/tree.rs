@@ -173,7 +173,7 @@ impl<'a> Play<'a> {
         }
         model.move_head(Some(0));
         let variables = json!({ "id": tale.session, "channels": [] });
-        let mut events = world.watch_session(freya(), variables).await;
+        let mut events = world.watch_session(freya(), variables);
         events.until_type("CaughtUp").await;
         Self { world, tale, events, model }
     }

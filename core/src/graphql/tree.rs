@@ -1,0 +1,181 @@
+//! The tree in the graph: the mutations that edit, select, delete and restore.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use skald_base::{
+    UserError,
+    graph::{parse_id, parse_optional_id, payload},
+};
+
+use super::{
+    context::Graph,
+    message::Message,
+    session::Session,
+    turn::{Outcome, TurnPayload, request_id, turn_payload},
+};
+use crate::{
+    tree::{
+        self, MessageId,
+        change::{self, Edit},
+    },
+    turn::Turn,
+};
+
+/// How an edit is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "change::EditMode")]
+enum EditMode {
+    /// As a new message beside the old one, which stays with all that follows it.
+    Sibling,
+    /// In the message itself, for a typo; the old text is kept as a revision.
+    InPlace,
+}
+
+/// An edit.
+#[derive(InputObject)]
+struct EditMessageInput {
+    /// The message.
+    message_id: ID,
+    /// The new text; 1 byte to 64 KiB.
+    content: String,
+    /// How the edit is kept; as a sibling if absent.
+    mode: Option<EditMode>,
+    /// Whether your edited message, as a sibling, gets a fresh reply.
+    #[graphql(default)]
+    reply: bool,
+    /// Refuse the edit with `CONFLICT` if the message has another revision by now.
+    expected_revision: Option<i64>,
+    /// An id you made for the sibling (a `UUIDv7` written as `message_…`).
+    new_message_id: Option<ID>,
+    /// An id you made for the reply (a `UUIDv7` written as `message_…`).
+    reply_id: Option<ID>,
+    /// Your id of this request.
+    client_request_id: String,
+}
+
+/// Which message to select.
+#[derive(InputObject)]
+struct SelectMessageInput {
+    /// The message.
+    message_id: ID,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
+}
+
+/// Which message to delete, with everything below it.
+#[derive(InputObject)]
+struct DeleteMessageInput {
+    /// The message.
+    message_id: ID,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
+}
+
+/// Which message to restore.
+#[derive(InputObject)]
+struct RestoreMessageInput {
+    /// A deleted message.
+    message_id: ID,
+}
+
+/// A message and its session after a change, or why it was refused.
+#[derive(SimpleObject)]
+struct MessagePayload {
+    /// The session, with its head where it is now.
+    session: Option<Session>,
+    /// The message.
+    message: Option<Message>,
+    /// Why it could not be done; empty if it was.
+    errors: Vec<UserError>,
+}
+
+/// Mutations that edit the tree.
+#[derive(Default)]
+pub(super) struct MessageMutation;
+
+#[Object]
+impl MessageMutation {
+    /// Edit a message: as a sibling, so that nothing is lost, or in place.
+    async fn edit_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message, and its new text.")] input: EditMessageInput,
+    ) -> Result<TurnPayload> {
+        turn_payload(edit(ctx, input).await)
+    }
+
+    /// Select a message: the head returns to the leaf you last visited below it.
+    async fn select_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message.")] input: SelectMessageInput,
+    ) -> Result<MessagePayload> {
+        let outcome = match move_head(&input.message_id, input.expected_head_id.as_ref()) {
+            Ok((id, head)) => {
+                change::select(ctx.app(), ctx.viewer(), id, head).await.map(|s| (s, id))
+            }
+            Err(error) => Err(error),
+        };
+        let (done, errors) = payload(outcome)?;
+        let Some((session, id)) = done else {
+            return Ok(MessagePayload { session: None, message: None, errors });
+        };
+        let message = ctx.loaders().load(id).await?.map(Message);
+        Ok(MessagePayload { session: Some(Session(session)), message, errors })
+    }
+
+    /// Delete a message and everything below it; replies being written there
+    /// stop, and the head moves to the parent if it was below (from a root to
+    /// the leaf you last visited below another one). It can be restored.
+    async fn delete_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message.")] input: DeleteMessageInput,
+    ) -> Result<MessagePayload> {
+        let outcome = match move_head(&input.message_id, input.expected_head_id.as_ref()) {
+            Ok((id, head)) => change::delete(ctx.app(), ctx.viewer(), id, head).await,
+            Err(error) => Err(error),
+        };
+        message_payload(outcome)
+    }
+
+    /// Undo the deletion that took this message, whole; the head moves there.
+    async fn restore_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which message.")] input: RestoreMessageInput,
+    ) -> Result<MessagePayload> {
+        let outcome = match parse_id("input.messageId", &input.message_id) {
+            Ok(id) => change::restore(ctx.app(), ctx.viewer(), id).await,
+            Err(error) => Err(error),
+        };
+        message_payload(outcome)
+    }
+}
+
+fn message_payload(
+    outcome: Outcome<(crate::session::Session, tree::Message)>,
+) -> Result<MessagePayload> {
+    let (done, errors) = payload(outcome)?;
+    let (session, message) = done.unzip();
+    Ok(MessagePayload { session: session.map(Session), message: message.map(Message), errors })
+}
+
+fn move_head(message: &ID, head: Option<&ID>) -> Outcome<(MessageId, Option<MessageId>)> {
+    let id = parse_id("input.messageId", message)?;
+    let head = parse_optional_id("input.expectedHeadId", head)?;
+    Ok((id, head))
+}
+
+async fn edit(ctx: &Context<'_>, input: EditMessageInput) -> Outcome<Turn> {
+    let request = request_id(&input.client_request_id)?;
+    let edit = Edit {
+        message_id: parse_id("input.messageId", &input.message_id)?,
+        content: input.content,
+        mode: input.mode.map_or(change::EditMode::Sibling, Into::into),
+        reply: input.reply,
+        expected_revision: input.expected_revision,
+        new_message_id: parse_optional_id("input.newMessageId", input.new_message_id.as_ref())?,
+        reply_id: parse_optional_id("input.replyId", input.reply_id.as_ref())?,
+    };
+    change::edit(ctx.app(), ctx.viewer(), edit, &request).await
+}
