@@ -125,6 +125,8 @@ pub struct WebSocketLimits {
     /// Length of one message from the client, in bytes. Default 262,144.
     pub message_bytes: usize,
     /// Operations that run at the same time. Default 50.
+    ///
+    /// Their requests together may have four times `message_bytes`.
     pub operations: usize,
     /// Time between pings, in milliseconds; two without any answer end it. Default 15,000.
     pub ping_interval_ms: u64,

@@ -63,10 +63,10 @@ impl Alarms {
 
     pub(super) fn poll_alarm(
         &mut self,
-        stalled_since: Option<Instant>,
+        waiting_since: Option<Instant>,
         cx: &mut Context<'_>,
     ) -> Poll<Alarm> {
-        let slow = stalled_since.map(|since| since + self.write_timeout);
+        let slow = waiting_since.map(|since| since + self.write_timeout);
         let due = self.due(slow);
         if due < self.timer.deadline() {
             self.timer.as_mut().reset(due);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
+use async_graphql::{Executor, ServerError};
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -29,6 +29,10 @@ use crate::server::Server;
 
 /// Time for a client to read why it is closed, and to say goodbye.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// So many operations of the largest size may run at the same time, or more of smaller ones.
+///
+/// A request takes many times its size once it is parsed.
+const LARGE_OPERATIONS: usize = 4;
 
 type Authentication = BoxFuture<'static, Result<Caller, AuthenticationError>>;
 
@@ -108,7 +112,8 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    /// The order is one of urgency; reading stops only when answers to it would pile up.
+    /// The order is one of urgency; reading stops only when answers to it would pile up, which are
+    /// small: what can be large comes from operations, and they wait for room first.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let room = self.server.settings.websocket.queued_messages.max(1);
         if let Poll::Ready(ending) = self.lifetime.poll_end(cx) {
@@ -117,7 +122,7 @@ impl<E: Executor> Connection<E> {
         if let Poll::Ready(Err(_)) = self.outbox.poll_write(&mut self.socket, cx) {
             return Poll::Ready(Event::Broken);
         }
-        if let Poll::Ready(alarm) = self.alarms.poll_alarm(self.outbox.stalled_since(), cx) {
+        if let Poll::Ready(alarm) = self.alarms.poll_alarm(self.outbox.waiting_since(), cx) {
             return Poll::Ready(Event::Alarm(alarm));
         }
         if let Phase::Authenticating(authentication) = &mut self.phase
@@ -125,12 +130,12 @@ impl<E: Executor> Connection<E> {
         {
             return Poll::Ready(Event::Authenticated(outcome));
         }
-        if self.outbox.len() < room * 2
+        if self.outbox.has_places(room * 2)
             && let Poll::Ready(frame) = self.socket.poll_next_unpin(cx)
         {
             return Poll::Ready(Event::Frame(frame));
         }
-        if self.outbox.len() < room {
+        if self.outbox.has_room(room) {
             return self.operations.poll_item(cx).map(Event::Item);
         }
         Poll::Pending
@@ -174,7 +179,7 @@ impl<E: Executor> Connection<E> {
     fn frame(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         self.alarms.heard();
         match frame {
-            Some(Ok(Message::Text(text))) => self.message(Incoming::parse(&text)?),
+            Some(Ok(Message::Text(text))) => self.message(Incoming::parse(&text)?, text.len()),
             Some(Ok(Message::Binary(_))) => Err(Some(Close::bad_request("Messages must be text"))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Ok(Message::Close(_))) | None => Err(None),
@@ -182,7 +187,7 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    fn message(&mut self, message: Incoming) -> Result<(), End> {
+    fn message(&mut self, message: Incoming, bytes: usize) -> Result<(), End> {
         match message {
             Incoming::Init(payload) => self.init(&payload),
             Incoming::Ping(payload) => {
@@ -190,7 +195,7 @@ impl<E: Executor> Connection<E> {
                 Ok(())
             }
             Incoming::Pong => Ok(()),
-            Incoming::Subscribe { id, params } => self.subscribe(id, params),
+            Incoming::Subscribe { id, params } => self.subscribe(id, params, bytes),
             Incoming::Complete { id } => {
                 self.operations.stop(&id);
                 Ok(())
@@ -209,27 +214,37 @@ impl<E: Executor> Connection<E> {
         Ok(())
     }
 
-    fn subscribe(&mut self, id: String, params: Params) -> Result<(), End> {
+    fn subscribe(&mut self, id: String, params: Params, bytes: usize) -> Result<(), End> {
         let Phase::Ready(caller) = &self.phase else { return Err(Some(Close::UNAUTHORIZED)) };
         if self.operations.contains(&id) {
             return Err(Some(Close::already_exists(&id)));
         }
-        let allowed = self.server.settings.websocket.operations;
-        let prepared = if self.operations.len() < allowed {
-            Operation::prepare(params, &self.server.settings)
-        } else {
-            Err(limit_exceeded("operationsPerSocket", allowed))
-        };
+        let prepared = self
+            .check_capacity(bytes)
+            .and_then(|()| Operation::prepare(params, &self.server.settings));
         match prepared {
             Ok(Operation { kind, request }) => {
                 let request = caller.prepare(request);
                 let answers = self.start(kind, request);
-                self.operations.start(id, answers);
+                self.operations.start(id, bytes, answers);
             }
             Err(error) => {
                 let answer = Answer::refused(vec![error]);
                 self.say(&Outgoing::Error { id: &id, payload: answer.errors() });
             }
+        }
+        Ok(())
+    }
+
+    /// Whether one more operation may run, whose request has so many bytes.
+    fn check_capacity(&self, bytes: usize) -> Result<(), ServerError> {
+        let limits = &self.server.settings.websocket;
+        if self.operations.len() >= limits.operations {
+            return Err(limit_exceeded("operationsPerSocket", limits.operations));
+        }
+        let allowed = limits.message_bytes.saturating_mul(LARGE_OPERATIONS);
+        if self.operations.bytes().saturating_add(bytes) > allowed {
+            return Err(limit_exceeded("operationBytesPerSocket", allowed));
         }
         Ok(())
     }

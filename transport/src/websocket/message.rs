@@ -11,6 +11,11 @@ use crate::document::Params;
 /// An id is a key of a map and comes back with every message.
 const MAX_ID_BYTES: usize = 256;
 
+/// A longer ping is answered without its payload, which the protocol allows.
+///
+/// Pongs wait for a client that may never take them.
+const MAX_ECHO_BYTES: usize = 1024;
+
 /// What a client says.
 #[derive(Debug)]
 pub(super) enum Incoming {
@@ -32,7 +37,10 @@ impl Incoming {
         let payload = message.remove("payload").filter(|payload| !payload.is_null());
         match kind.as_str() {
             "connection_init" => Ok(Self::Init(object(payload)?.unwrap_or_default())),
-            "ping" => Ok(Self::Ping(object(payload)?.map(Json::Object))),
+            "ping" => {
+                let payload = object(payload)?.filter(|_| text.len() <= MAX_ECHO_BYTES);
+                Ok(Self::Ping(payload.map(Json::Object)))
+            }
             "pong" => Ok(Self::Pong),
             "subscribe" => Self::subscribe(id(&mut message)?, payload),
             "complete" => Ok(Self::Complete { id: id(&mut message)? }),

@@ -1,10 +1,16 @@
 //! The operations that run on one socket, each under the id its client chose.
+//!
+//! A ready-made set of streams keeps a stopped one until it is polled again, and a slow client
+//! decides when that is. Here stopping drops it at once, so that what a socket holds is never more
+//! than what it runs.
 
-use std::collections::HashMap;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll, StreamExt, abortable};
+use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::task::AtomicWaker;
 
 use crate::answer::Answer;
 
@@ -15,11 +21,20 @@ pub(super) enum Item {
     End { id: String },
 }
 
-/// All of them, polled as one stream.
+/// All of them, each polled only after it asked to be.
 #[derive(Default)]
 pub(super) struct Operations {
-    running: HashMap<String, AbortHandle>,
-    items: SelectAll<BoxStream<'static, Item>>,
+    running: HashMap<String, Running>,
+    /// The bytes of the requests that run.
+    bytes: usize,
+    ready: Arc<Ready>,
+}
+
+struct Running {
+    answers: BoxStream<'static, Answer>,
+    bytes: usize,
+    signal: Arc<Signal>,
+    waker: Waker,
 }
 
 impl Operations {
@@ -27,33 +42,158 @@ impl Operations {
         self.running.len()
     }
 
+    /// How many bytes the clients' requests had that run.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn contains(&self, id: &str) -> bool {
         self.running.contains_key(id)
     }
 
-    pub(super) fn start(&mut self, id: String, answers: BoxStream<'static, Answer>) {
-        let (key, end) = (id.clone(), id.clone());
-        let items = answers
-            .map(move |answer| Item::Answer { id: id.clone(), answer })
-            .chain(stream::once(async move { Item::End { id: end } }));
-        // Aborted, it brings nothing more: not even its end, so the id is free at once.
-        let (items, handle) = abortable(items);
-        self.running.insert(key, handle);
-        self.items.push(items.boxed());
+    /// Starts what a request of `bytes` bytes asked for.
+    pub(super) fn start(&mut self, id: String, bytes: usize, answers: BoxStream<'static, Answer>) {
+        self.stop(&id);
+        let signal = Arc::new(Signal {
+            id: id.as_str().into(),
+            is_queued: AtomicBool::new(false),
+            ready: Arc::clone(&self.ready),
+        });
+        signal.wake_by_ref();
+        self.bytes += bytes;
+        let waker = Waker::from(Arc::clone(&signal));
+        self.running.insert(id, Running { answers, bytes, signal, waker });
     }
 
     /// Drops what runs under `id`; an unknown id has just ended by itself.
     pub(super) fn stop(&mut self, id: &str) {
-        if let Some(handle) = self.running.remove(id) {
-            handle.abort();
-        }
+        let Some(running) = self.running.remove(id) else { return };
+        self.bytes -= running.bytes;
+        // From now on its wakers find it queued already, and so never queue it again.
+        running.signal.is_queued.store(true, Ordering::SeqCst);
+        self.ready.queue().retain(|signal| !Arc::ptr_eq(signal, &running.signal));
     }
 
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
-        match Pin::new(&mut self.items).poll_next_unpin(cx) {
-            Poll::Ready(Some(item)) => Poll::Ready(item),
-            // Nothing runs; a new operation is started by a frame, which wakes the task.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        self.ready.socket.register(cx.waker());
+        // Once around: an operation that is always ready must not keep the socket from reading.
+        let round = self.ready.queue().len();
+        for _ in 0..round {
+            let Some(signal) = self.ready.queue().pop_front() else { return Poll::Pending };
+            signal.is_queued.store(false, Ordering::SeqCst);
+            let Some(running) = self.running.get_mut(&*signal.id) else { continue };
+            let mut cx = Context::from_waker(&running.waker);
+            let id = || signal.id.as_ref().to_owned();
+            match running.answers.poll_next_unpin(&mut cx) {
+                Poll::Ready(Some(answer)) => {
+                    signal.wake_by_ref();
+                    return Poll::Ready(Item::Answer { id: id(), answer });
+                }
+                Poll::Ready(None) => return Poll::Ready(Item::End { id: id() }),
+                Poll::Pending => {}
+            }
         }
+        if !self.ready.queue().is_empty() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+/// Who wants to be polled, in the order of asking.
+#[derive(Default)]
+struct Ready {
+    queue: Mutex<VecDeque<Arc<Signal>>>,
+    socket: AtomicWaker,
+}
+
+impl Ready {
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Signal>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Queues one operation when it can go on.
+struct Signal {
+    id: Box<str>,
+    is_queued: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::SeqCst) {
+            self.ready.queue().push_back(Arc::clone(self));
+            self.ready.socket.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use futures_util::task::noop_waker;
+
+    use super::*;
+
+    /// Counts how often it was dropped.
+    struct Guard(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_stopped_operation_is_gone_before_anything_is_polled() {
+        let drops = Arc::default();
+        let mut operations = Operations::default();
+        for round in 1..=1000 {
+            let guard = Guard(Arc::clone(&drops));
+            let answers = stream::pending().map(move |answer| {
+                let _guard = &guard;
+                answer
+            });
+            operations.start("a".to_owned(), 10, answers.boxed());
+            assert_eq!((operations.len(), operations.bytes()), (1, 10));
+            operations.stop("a");
+            assert_eq!(drops.load(Ordering::SeqCst), round);
+        }
+        assert_eq!((operations.len(), operations.bytes()), (0, 0));
+        assert!(operations.ready.queue().is_empty());
+    }
+
+    #[test]
+    fn a_waker_that_outlives_its_operation_queues_nothing() {
+        let mut operations = Operations::default();
+        operations.start("a".to_owned(), 0, stream::pending().boxed());
+        let waker = operations.running["a"].waker.clone();
+        assert!(operations.poll_item(&mut Context::from_waker(&noop_waker())).is_pending());
+        operations.stop("a");
+        waker.wake();
+        assert!(operations.ready.queue().is_empty());
+    }
+
+    #[test]
+    fn ready_operations_take_turns() {
+        let mut operations = Operations::default();
+        for id in ["a", "b"] {
+            let answers = stream::repeat_with(|| Answer::refused(Vec::new())).take(2);
+            operations.start(id.to_owned(), 0, answers.boxed());
+        }
+        let mut seen = String::new();
+        while operations.len() > 0 {
+            match operations.poll_item(&mut Context::from_waker(&noop_waker())) {
+                Poll::Ready(Item::Answer { id, .. }) => seen += &id,
+                Poll::Ready(Item::End { id }) => operations.stop(&id),
+                Poll::Pending => panic!("both are ready"),
+            }
+        }
+        assert_eq!(seen, "abab");
     }
 }

@@ -31,6 +31,21 @@ pub(crate) struct Signals {
     pub(crate) poured: AtomicUsize,
 }
 
+impl Signals {
+    /// Waits until the streams have stopped because nobody takes what they bring.
+    pub(crate) async fn poured_to_the_brim(&self) {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let now = self.poured.load(Ordering::SeqCst);
+            if now > 0 && now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
 /// Signals when a resolver or stream is dropped.
 struct Dropped(Arc<Signals>);
 
@@ -213,6 +228,17 @@ impl Streams {
             let _guard = &guard;
             signals.poured.fetch_add(1, Ordering::SeqCst);
             "x".repeat(1024)
+        }))
+    }
+
+    /// Two megabytes at a time, for ever.
+    async fn megabytes(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = String>> {
+        let signals = Arc::clone(ctx.data::<Arc<Signals>>()?);
+        let guard = Dropped(Arc::clone(&signals));
+        Ok(stream::repeat_with(move || {
+            let _guard = &guard;
+            signals.poured.fetch_add(1, Ordering::SeqCst);
+            "x".repeat(2 * 1024 * 1024)
         }))
     }
 

@@ -1,11 +1,12 @@
 //! When a socket is closed, and why.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::server::TestServer;
+use crate::server::{PATIENCE, TestServer};
 use crate::websocket::Socket;
 
 #[tokio::test]
@@ -178,4 +179,75 @@ async fn a_firehose_can_be_stopped() {
     socket.subscribe("q", "{ hello }").await;
     while socket.message().await["id"] != "q" {}
     assert_eq!(server.signals.drops.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_long_ping_is_answered_without_its_payload() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::ready(&server).await;
+    socket.send(json!({ "type": "ping", "payload": { "text": "x".repeat(2000) } })).await;
+    assert_eq!(socket.message().await, json!({ "type": "pong" }));
+}
+
+#[tokio::test]
+async fn what_the_operations_of_a_socket_hold_is_limited() {
+    let server =
+        TestServer::with_settings(|settings| settings.websocket.message_bytes = 2000).await;
+    let mut socket = Socket::ready(&server).await;
+    let large = format!("subscription {{ silence }} #{}", "x".repeat(1700));
+    for id in ["a", "b", "c", "d", "e"] {
+        socket.subscribe(id, &large).await;
+    }
+    let refused = socket.message().await;
+    assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("e")));
+    assert_eq!(refused["payload"][0]["extensions"]["limit"], "operationBytesPerSocket");
+    assert_eq!(refused["payload"][0]["extensions"]["allowed"], 8000);
+    // What is stopped is not held any longer.
+    socket.send(json!({ "type": "complete", "id": "a" })).await;
+    socket.subscribe("f", &large).await;
+    socket.subscribe("q", "{ hello }").await;
+    assert_eq!(socket.message().await["id"], "q");
+}
+
+#[tokio::test]
+async fn stopped_operations_are_dropped_while_the_client_reads_nothing() {
+    let server = TestServer::with_settings(|settings| {
+        settings.websocket.queued_messages = 1;
+        settings.websocket.write_timeout_ms = 60_000;
+    })
+    .await;
+    let mut socket = Socket::ready(&server).await;
+    socket.subscribe("s", "subscription { silence }").await;
+    server.signals.entered.notified().await;
+    socket.subscribe("f", "subscription { megabytes }").await;
+    // The queue is full, so nothing is polled any more; the client still writes.
+    server.signals.poured_to_the_brim().await;
+    socket.send(json!({ "type": "complete", "id": "s" })).await;
+    tokio::time::timeout(PATIENCE, server.signals.dropped.notified()).await.unwrap();
+}
+
+#[tokio::test]
+async fn reading_a_little_now_and_then_is_slow() {
+    let server = TestServer::with_settings(|settings| {
+        settings.websocket.write_timeout_ms = 500;
+        settings.websocket.queued_messages = 1000;
+    })
+    .await;
+    let mut socket = Socket::ready(&server).await;
+    socket.subscribe("f", "subscription { firehose }").await;
+    server.signals.poured_to_the_brim().await;
+    let reading = async {
+        loop {
+            // A tenth of what waits, so that writing never stands still for long.
+            for _ in 0..100 {
+                drop(socket.frame().await);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::select! {
+        () = reading => {}
+        () = server.signals.dropped.notified() => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("the client is still served"),
+    }
 }
