@@ -4,7 +4,7 @@ mod registration;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use skald_base::{
-    Error, Result, Role, SignInId, UserError, UserErrorCode, UserId, Viewer,
+    Error, Result, Role, SignInId, Tx, UserError, UserErrorCode, UserId, Viewer,
     graph::{Page, Slice, TextRule},
     viewer::SignedIn,
 };
@@ -181,7 +181,9 @@ impl Auth {
     pub async fn set_password_by_login(&self, login: &str, password: &str) -> Result<UserId> {
         let id = self.id_by_login(login).await?;
         let account = self.account(id).await?;
-        self.replace_password(&account, Password::new(password), None).await?;
+        let hash = self.hash_new_password(&account, Password::new(password)).await?;
+        let tx = self.db.begin().await?;
+        self.replace_password(tx, &account, &hash, None).await?;
         Ok(id)
     }
 
@@ -190,18 +192,26 @@ impl Auth {
         found.map(|found| found.id).ok_or_else(|| Error::not_found("user"))
     }
 
-    /// Stores a new password that the policy allows and ends the user's sign-ins but one.
-    pub(crate) async fn replace_password(
+    /// The hash of a new password, if the policy allows it.
+    pub(crate) async fn hash_new_password(
         &self,
         account: &Account,
         password: Password,
-        keep: Option<SignInId>,
-    ) -> Result<()> {
+    ) -> Result<String> {
         let names = [&*account.username, &*account.email, &*account.display_name];
         password::check_policy("input.newPassword", &password, &names)?;
-        let hash = self.passwords.hash(password).await?;
-        let mut tx = self.db.begin().await?;
-        store::account::set_password(&mut tx, account.id, &hash).await?;
+        self.passwords.hash(password).await
+    }
+
+    /// Stores a new password and ends the user's sign-ins but one.
+    pub(crate) async fn replace_password(
+        &self,
+        mut tx: Tx,
+        account: &Account,
+        hash: &str,
+        keep: Option<SignInId>,
+    ) -> Result<()> {
+        store::account::set_password(&mut tx, account.id, hash).await?;
         let ended = self.end_all(&mut tx, account.id, keep).await?;
         tx.commit().await?;
         self.revoke(&ended);

@@ -104,7 +104,7 @@ impl Auth {
         if let Some(first) = store::account::credentials_by_request(&self.db, new).await? {
             let verdict = self.passwords.verify(password, Some(&first.password_hash));
             if verdict.await? != Verdict::Wrong {
-                return self.sign_in(first.id, from).await;
+                return self.sign_in(&first, from).await;
             }
         }
         Err(taken(error))

@@ -82,10 +82,8 @@ impl Auth {
         let whom =
             found.as_ref().map_or_else(|| login.key().to_owned(), |found| found.id.to_string());
         let known = self.check_password(from.network, whom, found, password).await?;
-        let known = known.ok_or_else(|| {
-            UserError::new(UserErrorCode::BadCredentials, "wrong name or password")
-        })?;
-        let granted = self.sign_in(known.id, from).await?;
+        let known = known.ok_or_else(wrong_login)?;
+        let granted = self.sign_in(&known, from).await?;
         tracing::info!(user = %known.id, "user signed in");
         Ok(granted)
     }
@@ -116,16 +114,25 @@ impl Auth {
         let (Some(found), Verdict::Right { rehashed }) = (found, verdict?) else {
             return Ok(None);
         };
-        if let Some(stronger) = rehashed {
-            store::account::strengthen(&self.db, &found, stronger).await?;
+        match rehashed {
+            None => Ok(Some(found)),
+            Some(stronger) => {
+                Ok(Some(store::account::strengthen(&self.db, found, stronger).await?))
+            }
         }
-        Ok(Some(found))
     }
 
-    /// Begins a sign-in of this user.
-    pub(crate) async fn sign_in(&self, user: UserId, from: &Origin) -> Result<Granted> {
-        let account = self.account(user).await?;
+    /// Begins a sign-in of whom these credentials fit, if they still hold.
+    ///
+    /// The password was compared outside of the transaction; a new one set
+    /// meanwhile ends all sign-ins, and this one must not slip through.
+    pub(crate) async fn sign_in(&self, known: &Credentials, from: &Origin) -> Result<Granted> {
         let mut tx = self.db.begin().await?;
+        if !store::account::lock_credentials(&mut tx, known).await? {
+            return Err(wrong_login());
+        }
+        let account = store::account::find_in(&mut tx, known.id).await?;
+        let account = account.ok_or_else(wrong_login)?;
         let granted = self.grant(&mut tx, account, from).await?;
         tx.commit().await?;
         Ok(granted)
@@ -223,12 +230,18 @@ impl Auth {
         let account = self.account(viewer.id).await?;
         let found = store::account::credentials(&self.db, viewer.id).await?;
         let whom = viewer.id.to_string();
-        let fits = self.check_password(network, whom, found, current).await?;
-        if fits.is_none() {
+        let wrong = || {
             let wrong = UserError::new(UserErrorCode::BadCredentials, "wrong password");
-            return Err(wrong.at("input.currentPassword").into());
+            Error::from(wrong.at("input.currentPassword"))
+        };
+        let known = self.check_password(network, whom, found, current).await?;
+        let known = known.ok_or_else(wrong)?;
+        let hash = self.hash_new_password(&account, new).await?;
+        let mut tx = self.db.begin().await?;
+        if !store::account::lock_credentials(&mut tx, &known).await? {
+            return Err(wrong());
         }
-        self.replace_password(&account, new, Some(viewer.sign_in)).await?;
+        self.replace_password(tx, &account, &hash, Some(viewer.sign_in)).await?;
         Ok(account)
     }
 
@@ -263,5 +276,91 @@ impl Auth {
         for id in ended {
             self.revocations.apply(Revocation::SignInEnded(*id), self.clock.now());
         }
+    }
+}
+
+fn wrong_login() -> Error {
+    UserError::new(UserErrorCode::BadCredentials, "wrong name or password").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use skald_base::{
+        Ids,
+        clock::TestClock,
+        testing::{TestDb, each_database},
+    };
+
+    use super::*;
+    use crate::{AuthConfig, MIGRATIONS, account::Registration};
+
+    const OLD: &str = "brisingamen at dawn";
+
+    async fn freya(db: skald_base::Db) -> (Auth, Granted) {
+        let clock = Arc::new(TestClock::new(DateTime::from_timestamp_secs(1_790_000_000).unwrap()));
+        let ids = Ids::new(clock.clone());
+        let auth = Auth::open(db, AuthConfig::for_tests(), clock, ids).await.unwrap();
+        let asked = Registration {
+            username: "freya".into(),
+            email: "freya@asgard.example".into(),
+            password: Password::new(OLD),
+            display_name: None,
+            birth_date: None,
+            client_request_id: None,
+        };
+        let granted = auth.register(&Origin::default(), asked).await.unwrap();
+        (auth, granted)
+    }
+
+    fn code<T>(outcome: Result<T>) -> UserErrorCode {
+        match outcome {
+            Err(Error::User(error)) => error.code,
+            Ok(_) | Err(_) => panic!("it is refused"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_in_flight_does_not_survive_a_new_password() {
+        each_database(MIGRATIONS, async |TestDb { db, dir: _dir, .. }| {
+            let (auth, granted) = freya(db).await;
+            let found = store::account::credentials(&auth.db, granted.account.id);
+            let verified = found.await.unwrap().unwrap();
+            auth.sign_in(&verified, &Origin::default()).await.unwrap();
+            // Between the comparison and the sign-in, the owner sets a new password.
+            auth.set_password_by_login("freya", "a falcon-feather cloak").await.unwrap();
+            let late = auth.sign_in(&verified, &Origin::default()).await;
+            assert_eq!(code(late), UserErrorCode::BadCredentials);
+            let now = auth.clock.now();
+            let left = store::sign_in::list(&auth.db, granted.account.id, now).await.unwrap();
+            assert_eq!(left, []);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn of_two_new_passwords_at_once_one_is_refused() {
+        each_database(MIGRATIONS, async |TestDb { db, dir: _dir, .. }| {
+            let (auth, granted) = freya(db).await;
+            let phone = auth.login(&Origin::default(), "freya", Password::new(OLD)).await.unwrap();
+            let viewer = |granted: &Granted| {
+                let verified = auth.verifier().verify(granted.access_token.expose()).unwrap();
+                Viewer::from(verified)
+            };
+            let (owner, thief) = (viewer(&granted), viewer(&phone));
+            let change = |who, new: &str| {
+                let (old, new) = (Password::new(OLD), Password::new(new));
+                let auth = auth.clone();
+                async move { auth.change_password(&who, None, old, new).await }
+            };
+            let (first, second) = tokio::join!(
+                change(owner, "a falcon-feather cloak"),
+                change(thief, "a cloak of other feathers"),
+            );
+            let refused = [first, second].into_iter().filter(Result::is_err).map(code);
+            assert_eq!(refused.collect::<Vec<_>>(), [UserErrorCode::BadCredentials]);
+        })
+        .await;
     }
 }

@@ -141,10 +141,26 @@ const STRENGTHEN: &str = "
     SET password_hash = $3
     WHERE id = $1 AND password_hash = $2";
 
-/// Puts a stronger hash of the same password in place, unless the password changed meanwhile.
-pub(crate) async fn strengthen(db: &Db, old: &Credentials, hash: String) -> Result<()> {
-    db.write(STRENGTHEN).bind(old.id).bind(old.password_hash.clone()).bind(hash).execute().await?;
-    Ok(())
+/// Puts a stronger hash of the same password in place, unless the password changed meanwhile;
+/// the credentials as they are, if it did not.
+pub(crate) async fn strengthen(db: &Db, old: Credentials, hash: String) -> Result<Credentials> {
+    let write = db.write(STRENGTHEN).bind(old.id).bind(old.password_hash.clone());
+    let changed = write.bind(hash.clone()).execute().await?;
+    Ok(if changed == 1 { Credentials { password_hash: hash, ..old } } else { old })
+}
+
+const LOCK: &str = "SELECT id, password_hash FROM account WHERE id = $1 AND password_hash = $2";
+const LOCK_POSTGRES: &str = "
+    SELECT id, password_hash
+    FROM account
+    WHERE id = $1 AND password_hash = $2
+    FOR UPDATE";
+
+/// Locks an account whose password is still this one; false if it is not.
+pub(crate) async fn lock_credentials(tx: &mut Tx, known: &Credentials) -> Result<bool> {
+    let sql = tx.pick(LOCK, LOCK_POSTGRES);
+    let lock = tx.query(sql).bind(known.id).bind(known.password_hash.clone());
+    Ok(lock.optional::<Credentials>().await?.is_some())
 }
 
 const SET_ROLE: &str = "UPDATE account SET role = $2 WHERE id = $1";

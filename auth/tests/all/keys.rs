@@ -110,9 +110,9 @@ async fn a_new_role_closes_the_sockets_of_the_old_one() {
         let loki = world.register("loki").await;
         world.auth.set_role_by_login("freya", skald_base::Role::Admin).await.unwrap();
         let open = |world: &World, who: &crate::world::Person| {
-            let verifier = world.auth.verifier();
-            let verified = verifier.verify(who.token()).unwrap();
-            (verified.viewer.role, verifier.watch(&verified))
+            let gate = world.auth.verifier();
+            let verified = gate.verify(who.token()).unwrap();
+            (verified.viewer.role, gate.watch(&verified))
         };
         other.auth.catch_up().await.unwrap();
         let (role, here) = open(&world, &freya);
