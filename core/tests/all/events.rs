@@ -6,11 +6,14 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use skald_core::{
     Limits,
+    events::EventBody,
     llm::{
         LlmError,
         offline::{Offline, Pace},
     },
+    session::SessionId,
 };
+use sqlx::types::Json;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -92,6 +95,34 @@ async fn the_log_is_replayed_from_anywhere() {
             assert_eq!(kinds.collect::<Vec<_>>(), expected[after..]);
         }
         assert_eq!(world.session(freya(), &tale.session).await["sequence"], told.len());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_another_process_did_is_told_before_what_this_one_does() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let mut events = world.watch_session(freya(), json!({ "id": tale.session, "after": 0 }));
+        replay(&mut events).await;
+        let session: SessionId = tale.session.parse().unwrap();
+        let mut tx = world.db.begin().await.unwrap();
+        let count = "UPDATE session SET last_sequence = 3 WHERE id = $1";
+        tx.query(count).bind(session).execute().await.unwrap();
+        let insert = "INSERT INTO session_event (session_id, sequence, body, at)
+            SELECT id, 3, $2, created_at FROM session WHERE id = $1";
+        let body = Json(EventBody::SessionUpdated {});
+        tx.query(insert).bind(session).bind(body).execute().await.unwrap();
+        tx.commit().await.unwrap();
+        world.does(freya(), "selectMessage", json!({ "messageId": tale.greeting })).await;
+        world.does(freya(), "deleteMessage", json!({ "messageId": tale.greeting })).await;
+        for (sequence, kind) in [(3, "SessionUpdated"), (4, "MessagesDeleted"), (5, "HeadMoved")] {
+            let event = events.next().await.unwrap();
+            assert_eq!(
+                (&event["sequence"], &event["__typename"]),
+                (&json!(sequence), &json!(kind))
+            );
+        }
     })
     .await;
 }
