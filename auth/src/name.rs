@@ -6,6 +6,9 @@ use unicode_security::confusable_detection::skeleton;
 
 /// The longest e-mail address that can be delivered to, in bytes.
 const MAX_EMAIL: usize = 254;
+/// No name needs more bytes, however it is encoded. To normalise a megabyte is work that
+/// nobody may ask for before they are known.
+const MAX_TYPED: usize = 1_024;
 
 /// A checked username with the two forms in which it must be unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,7 @@ pub(crate) struct Username {
 impl Username {
     /// Checks a username from the input field at `path`.
     pub(crate) fn parse(path: &str, text: &str) -> Result<Self> {
+        check_typed(path, text)?;
         let text: String = text.trim().nfkc().collect();
         match text.chars().count() {
             0 => {
@@ -46,6 +50,16 @@ impl Username {
     }
 }
 
+/// Refuses what is too long to be looked at, from the input field at `path`.
+pub(crate) fn check_typed(path: &str, text: &str) -> Result<()> {
+    if text.len() > MAX_TYPED {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let message = format!("{name} is longer than {MAX_TYPED} bytes");
+        return Err(UserError::new(UserErrorCode::TooLong, message).at(path).into());
+    }
+    Ok(())
+}
+
 fn is_well_formed(text: &str) -> bool {
     let begins = text.chars().next().is_some_and(char::is_alphanumeric);
     // Marks belong to their letter in many scripts; stacks of them are graffiti.
@@ -55,6 +69,11 @@ fn is_well_formed(text: &str) -> bool {
             marks = if is_combining_mark(letter) { marks + 1 } else { 0 };
             (letter.is_alphanumeric() || marks > 0 || "_-.".contains(letter)) && marks <= 2
         })
+}
+
+/// The key that may find a name somebody typed; none if nobody can have it.
+pub(crate) fn key(text: &str) -> Option<String> {
+    (text.len() <= MAX_TYPED).then(|| fold(text.trim()))
 }
 
 /// Makes texts equal that differ only in case or in how they are encoded.
@@ -74,6 +93,7 @@ fn look_alike(key: &str) -> String {
 
 /// Checks an e-mail address from the input field at `path`; gives it and its folded form.
 pub(crate) fn parse_email(path: &str, text: &str) -> Result<(String, String)> {
+    check_typed(path, text)?;
     let text: String = text.trim().nfc().collect();
     if text.len() > MAX_EMAIL {
         let message = format!("email is longer than {MAX_EMAIL} bytes");
@@ -101,9 +121,9 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// Reads a login; any text is one.
+    /// Reads a login; any text is one. What is too long is nobody's.
     pub(crate) fn parse(text: &str) -> Self {
-        let key: String = fold(text.trim()).chars().take(MAX_EMAIL).collect();
+        let key = key(text).unwrap_or_default();
         if key.contains('@') { Self::Email(key) } else { Self::Username(key) }
     }
 
@@ -156,6 +176,17 @@ mod tests {
         assert_eq!(name("freya1").skeleton, name("freyal").skeleton);
         assert_eq!(name("od1n0").skeleton, name("OdlnO").skeleton);
         assert_ne!(name("freya").skeleton, name("freyr").skeleton);
+    }
+
+    #[test]
+    fn nothing_endless_is_normalised() {
+        // One letter that NFKC makes eighteen of.
+        let endless = "\u{fdfa}".repeat(300_000);
+        assert_eq!(key(&endless), None);
+        assert_eq!(Login::parse(&endless), Login::Username(String::new()));
+        assert!(Username::parse("input.username", &endless).is_err());
+        assert!(parse_email("input.email", &format!("{endless}@x")).is_err());
+        assert_eq!(key(&"a".repeat(MAX_TYPED)).map(|key| key.len()), Some(MAX_TYPED));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use skald_base::{
 
 use crate::{
     app::Auth,
-    name::{Login, fold},
+    name::{Login, check_typed, fold},
     password::{self, Password},
     revocation::Revocation,
     store,
@@ -71,9 +71,10 @@ pub(crate) struct Search {
 
 impl Search {
     /// What `viewer` looks for; only admins find people by e-mail address.
-    pub(crate) fn new(viewer: SignedIn, text: Option<&str>) -> Self {
+    pub(crate) fn new(viewer: SignedIn, text: Option<&str>) -> Result<Self> {
+        text.map_or(Ok(()), |text| check_typed("search", text))?;
         let text = text.map(fold).filter(|text| !text.trim().is_empty());
-        Self { text, by_email: viewer.role == Role::Admin }
+        Ok(Self { text, by_email: viewer.role == Role::Admin })
     }
 
     /// A pattern for LIKE, with `!` as its escape.

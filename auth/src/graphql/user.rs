@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     account::{Account as Person, Search},
-    name::fold,
+    name::key,
     sign_in::SignIn as Device,
     store,
 };
@@ -200,7 +200,7 @@ impl AuthQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The username.")] username: String,
     ) -> Option<async_graphql::Result<User>> {
-        let key = fold(username.trim());
+        let key = key(&username)?;
         let find = async || store::account::find_by_username(&auth(ctx)?.db, &key).await;
         let found = find().await.map_err(async_graphql::Error::from);
         found.map(|found| found.map(User)).transpose()
@@ -218,7 +218,7 @@ impl AuthQuery {
         let viewer = viewer(ctx).user()?;
         let arguments = PageArguments { first, after, ..PageArguments::default() };
         let page = arguments.check_forward()?;
-        let search = Search::new(viewer, search.as_deref());
+        let search = Search::new(viewer, search.as_deref())?;
         let slice = auth(ctx)?.list_accounts(viewer, &search, &page).await?;
         Ok(UserConnection { slice, search })
     }

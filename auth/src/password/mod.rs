@@ -22,6 +22,8 @@ pub(crate) use policy::check as check_policy;
 
 /// The longest password, in characters.
 const MAX_PASSWORD: usize = 256;
+/// More bytes than this are too many characters, and not worth the work of normalising them.
+const MAX_BYTES: usize = 4_096;
 
 /// A password as it was typed, in one encoding (NFC), never cut.
 #[derive(Clone, Debug)]
@@ -30,6 +32,10 @@ pub(crate) struct Password(Secret);
 impl Password {
     /// Takes what was typed.
     pub(crate) fn new(text: &str) -> Self {
+        if text.len() > MAX_BYTES {
+            // Too long it stays.
+            return Self(Secret::new(text.chars().take(MAX_PASSWORD + 1).collect::<String>()));
+        }
         Self(Secret::new(text.nfc().collect::<String>()))
     }
 
@@ -182,6 +188,15 @@ mod tests {
         assert!(stronger.contains("t=2"));
         let again = strong.verify(typed, Some(&stronger)).await.unwrap();
         assert_eq!(again, Verdict::Right { rehashed: None });
+    }
+
+    #[test]
+    fn what_is_far_too_long_is_not_kept() {
+        let endless = Password::new(&"\u{fdfa}".repeat(300_000));
+        assert!(endless.is_too_long());
+        assert_eq!(endless.text().chars().count(), MAX_PASSWORD + 1);
+        assert!(Password::new(&"x".repeat(MAX_BYTES + 1)).is_too_long());
+        assert!(!Password::new(&"e\u{301}".repeat(MAX_PASSWORD)).is_too_long());
     }
 
     #[tokio::test]

@@ -32,6 +32,33 @@ async fn an_account_is_for_its_owner_and_admins() {
 }
 
 #[tokio::test]
+async fn nobody_is_found_by_an_endless_name() {
+    story(async |world| {
+        let odin = world.register("odin").await;
+        world.auth.set_role_by_login("odin", Role::Admin).await.unwrap();
+        let endless = "\u{fdfa}".repeat(300_000);
+        let user = "query($name: String!) { user(username: $name) { id } }";
+        let found = world.ask(&Person::default(), user, json!({ "name": endless })).await;
+        assert_eq!(found, Value::Null);
+        let users = "query($name: String!) { users(search: $name) { nodes { id } } }";
+        let answer = world.send(&odin, users, json!({ "name": endless })).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+        let payload = world.try_login(&odin, &endless, &endless).await;
+        assert_eq!(payload["errors"][0]["code"], "BAD_CREDENTIALS");
+        for (field, code) in
+            [("username", "TOO_LONG"), ("email", "TOO_LONG"), ("password", "WEAK_PASSWORD")]
+        {
+            let mut input = json!({ "username": "loki", "email": "loki@asgard.example",
+                "password": crate::world::PASSWORD });
+            input[field] = json!(endless);
+            let payload = world.try_register(&Person::default(), input).await;
+            assert_eq!(payload["errors"][0]["code"], code);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn staff_list_users_page_by_page() {
     story(async |world| {
         let freya = world.register("freya").await;
