@@ -33,7 +33,10 @@ impl Answer {
     pub(crate) fn new(response: Response, request_id: &RequestId, complexity: usize) -> Self {
         let was_executed = response.data != Value::Null
             || response.errors.is_empty()
-            || response.errors.iter().any(|error| !error.path.is_empty());
+            || response.errors.iter().any(|error| {
+                // What was given up was executed, and knows no field to blame.
+                !error.path.is_empty() || code_of(error) == Some(code::TIMEOUT)
+            });
         let mut errors = response.errors;
         for error in &mut errors {
             if was_executed {

@@ -2,6 +2,8 @@
 //!
 //! Clients localise by `extensions.code`; the message is for developers.
 
+use std::time::Duration;
+
 use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value};
 use http::StatusCode;
 
@@ -37,6 +39,12 @@ pub(crate) fn limit_exceeded(limit: &'static str, allowed: usize) -> ServerError
     set(&mut error, "limit", limit);
     set(&mut error, "allowed", allowed);
     error
+}
+
+/// An execution that was given up after `allowed`.
+pub(crate) fn timed_out(allowed: Duration) -> ServerError {
+    let message = format!("the operation took longer than {} ms", allowed.as_millis());
+    coded(code::TIMEOUT, message, None)
 }
 
 pub(crate) fn set(error: &mut ServerError, key: &str, value: impl Into<Value>) {

@@ -2,14 +2,13 @@
 
 use std::future;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use async_graphql::{Executor, Request, Response};
 use futures_util::stream::{BoxStream, StreamExt};
 use futures_util::{FutureExt, Stream};
 
 use crate::answer::{Answer, internal_error};
-use crate::error::{code, coded};
+use crate::error::timed_out;
 use crate::request_id::RequestId;
 use crate::settings::Settings;
 
@@ -24,7 +23,7 @@ pub(crate) async fn execute<E: Executor>(
     match tokio::time::timeout(settings.requests.query(), execution).await {
         Ok(Ok(response)) => Answer::new(response, request_id, settings.documents.complexity),
         Ok(Err(_)) => panicked(request_id),
-        Err(_) => timed_out(settings.requests.query()),
+        Err(_) => Answer::interrupted(timed_out(settings.requests.query())),
     }
 }
 
@@ -61,9 +60,4 @@ fn caught(
 fn panicked(request_id: &RequestId) -> Answer {
     tracing::error!(%request_id, "a resolver panicked");
     Answer::interrupted(internal_error(request_id))
-}
-
-fn timed_out(allowed: Duration) -> Answer {
-    let message = format!("the operation took longer than {} ms", allowed.as_millis());
-    Answer::interrupted(coded(code::TIMEOUT, message, None))
 }

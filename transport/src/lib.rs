@@ -27,6 +27,7 @@ mod page;
 mod request_id;
 mod server;
 mod settings;
+mod time_limit;
 mod websocket;
 
 pub use self::caller::{AuthenticationError, Authenticator, Caller, Credentials};
@@ -36,3 +37,4 @@ pub use self::server::Transport;
 pub use self::settings::{
     DocumentLimits, RequestLimits, Settings, StreamSettings, WebSocketLimits,
 };
+pub use self::time_limit::TimeLimit;

@@ -22,6 +22,8 @@ use crate::{http as graphql_http, origin, page};
 /// Everything the transport needs from the binary.
 pub struct Transport<E> {
     /// The schema, or anything else that executes GraphQL.
+    ///
+    /// Without [`TimeLimit`](crate::TimeLimit) the events of its subscriptions take what they take.
     pub executor: E,
     /// Decides who is asking.
     pub authenticator: Arc<dyn Authenticator>,

@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use skald_transport::{
     Asset, AuthenticationError, Authenticator, Caller, Credentials, Readiness, Settings, Shutdown,
-    Transport, serve,
+    TimeLimit, Transport, serve,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ impl TestServer {
         let missing = Arc::new(Mutex::new(None));
         let shutdown = Shutdown::default();
         let router = Transport {
-            executor: toy::schema(Arc::clone(&signals)),
+            executor: toy::schema(Arc::clone(&signals), TimeLimit::new(&settings.requests)),
             authenticator: Arc::new(Tokens { revoked: revoked.clone() }),
             readiness: Arc::new(Missing(Arc::clone(&missing))),
             assets,

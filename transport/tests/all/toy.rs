@@ -11,7 +11,10 @@ use async_graphql::{
     Schema, SimpleObject, Subscription,
 };
 use futures_util::stream::{self, Stream, StreamExt};
+use skald_transport::TimeLimit;
 use tokio::sync::Notify;
+
+use crate::mountain::Mountain;
 
 pub(crate) type Toy = Schema<Query, Mutation, Subscriptions>;
 
@@ -47,7 +50,7 @@ impl Signals {
 }
 
 /// Signals when a resolver or stream is dropped.
-struct Dropped(Arc<Signals>);
+pub(crate) struct Dropped(pub(crate) Arc<Signals>);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
@@ -56,10 +59,11 @@ impl Drop for Dropped {
     }
 }
 
-pub(crate) fn schema(signals: Arc<Signals>) -> Toy {
+pub(crate) fn schema(signals: Arc<Signals>, time_limit: TimeLimit) -> Toy {
     Schema::build(Query, Mutation, Subscriptions::default())
         .data(signals)
         .limit_complexity(400)
+        .extension(time_limit)
         .finish()
 }
 
@@ -175,6 +179,11 @@ impl Query {
         (0..50).map(|_| Some(Err(fault()))).collect()
     }
 
+    /// Far more than can be resolved in any time, though nothing waits.
+    async fn mountain(&self, ctx: &Context<'_>) -> Result<Mountain> {
+        Mountain::of(ctx)
+    }
+
     async fn wait(&self, ctx: &Context<'_>) -> Result<bool> {
         let signals = ctx.data::<Arc<Signals>>()?;
         let _guard = Dropped(Arc::clone(signals));
@@ -240,6 +249,11 @@ impl Streams {
             signals.poured.fetch_add(1, Ordering::SeqCst);
             "x".repeat(2 * 1024 * 1024)
         }))
+    }
+
+    /// Two events.
+    async fn mountains(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Mountain>> {
+        Ok(stream::iter([Mountain::of(ctx)?, Mountain::of(ctx)?]))
     }
 
     /// An event, then one that cannot be resolved, then a fault.
