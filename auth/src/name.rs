@@ -10,15 +10,17 @@ const MAX_EMAIL: usize = 254;
 /// nobody may ask for before they are known.
 const MAX_TYPED: usize = 1_024;
 
-/// A checked username with the two forms in which it must be unique.
+/// A checked username with the forms in which it must be unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Username {
     /// As its owner writes it.
     pub(crate) text: String,
     /// Case-folded: what finds it.
     pub(crate) key: String,
-    /// With look-alikes made equal: who is it taken for?
+    /// Folded, with look-alikes made equal: who is it taken for?
     pub(crate) skeleton: String,
+    /// The same of the text as it is written: capitals look like other letters.
+    pub(crate) look: String,
 }
 
 impl Username {
@@ -45,8 +47,8 @@ impl Username {
             return Err(Error::invalid(path, message));
         }
         let key = fold(&text);
-        let skeleton = look_alike(&key);
-        Ok(Self { text, key, skeleton })
+        let (skeleton, look) = (look_alike(&key), look_alike(&text));
+        Ok(Self { text, key, skeleton, look })
     }
 }
 
@@ -64,11 +66,23 @@ fn is_well_formed(text: &str) -> bool {
     let begins = text.chars().next().is_some_and(char::is_alphanumeric);
     // Marks belong to their letter in many scripts; stacks of them are graffiti.
     let mut marks = 0;
+    let mut has_letter = false;
     begins
         && text.chars().all(|letter| {
-            marks = if is_combining_mark(letter) { marks + 1 } else { 0 };
-            (letter.is_alphanumeric() || marks > 0 || "_-.".contains(letter)) && marks <= 2
+            if is_combining_mark(letter) {
+                marks += 1;
+                return marks <= 2 && has_letter && !is_hardly_seen(letter);
+            }
+            marks = 0;
+            has_letter = letter.is_alphabetic();
+            (letter.is_alphanumeric() || "_-.".contains(letter)) && !is_hardly_seen(letter)
         })
+}
+
+/// Fillers, joiners, selectors: what fonts do not draw.
+fn is_hardly_seen(letter: char) -> bool {
+    // The iota below is composed with every letter it belongs to.
+    letter == '\u{345}' || skeleton(letter.encode_utf8(&mut [0; 4])).next().is_none()
 }
 
 /// The key that may find a name somebody typed; none if nobody can have it.
@@ -86,9 +100,10 @@ pub(crate) fn fold(text: &str) -> String {
 }
 
 /// Makes names equal that look alike (UTS 39); never shown to anybody.
-fn look_alike(key: &str) -> String {
-    let text: String = skeleton(key).collect();
-    fold(&text)
+fn look_alike(text: &str) -> String {
+    // Folding makes new look-alikes: "M" is like nothing else, "m" is like "rn".
+    let round = |text: &str| fold(&skeleton(text).collect::<String>());
+    round(&round(text))
 }
 
 /// Checks an e-mail address from the input field at `path`; gives it and its folded form.
@@ -159,6 +174,12 @@ mod tests {
             "a@b",
             "🐉🐉🐉",
             "e\u{301}\u{301}\u{301}\u{301}xy",
+            "dave01\u{345}",
+            "dave\u{345}",
+            "dave1\u{307}",
+            "dave\u{34f}",
+            "dave\u{fe0f}",
+            "\u{3164}\u{3164}\u{3164}",
         ] {
             assert!(Username::parse("input.username", text).is_err(), "{text}");
         }
@@ -176,6 +197,26 @@ mod tests {
         assert_eq!(name("freya1").skeleton, name("freyal").skeleton);
         assert_eq!(name("od1n0").skeleton, name("OdlnO").skeleton);
         assert_ne!(name("freya").skeleton, name("freyr").skeleton);
+    }
+
+    #[test]
+    fn capitals_look_like_other_letters() {
+        for (one, other) in [
+            ("Alice", "AIice"),
+            ("malice", "MAIice"),
+            // Cyrillic from here on.
+            ("TOMMY", "ТОММУ"),
+            ("tommy", "ТОММУ"),
+            ("HELEN", "НELEN"),
+            ("helen", "НЕLЕN"),
+            ("MAXX", "МАХХ"),
+        ] {
+            assert_eq!(name(one).look, name(other).look, "{one} {other}");
+        }
+        for (one, other) in [("ali", "all"), ("Ali", "All"), ("freya", "freyr")] {
+            assert_ne!(name(one).look, name(other).look, "{one} {other}");
+            assert_ne!(name(one).skeleton, name(other).skeleton, "{one} {other}");
+        }
     }
 
     #[test]

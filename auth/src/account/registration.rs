@@ -28,6 +28,7 @@ pub(crate) struct NewAccount {
     pub(crate) account: Account,
     pub(crate) username_key: String,
     pub(crate) username_skeleton: String,
+    pub(crate) username_look: String,
     pub(crate) email_key: String,
     pub(crate) password_hash: String,
     pub(crate) client_request_id: Option<String>,
@@ -85,6 +86,7 @@ impl Auth {
             },
             username_key: username.key,
             username_skeleton: username.skeleton,
+            username_look: username.look,
             email_key,
             client_request_id: request,
         })
@@ -111,7 +113,8 @@ impl Auth {
     }
 }
 
-const UNIQUE: &[&str] = &["username_key", "username_skeleton", "email_key", "client_request_id"];
+const UNIQUE: &[&str] =
+    &["username_key", "username_skeleton", "username_look", "email_key", "client_request_id"];
 
 fn taken(error: Error) -> Error {
     let taken =

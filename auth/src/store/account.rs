@@ -12,9 +12,9 @@ use crate::{
 };
 
 const INSERT: &str = "
-    INSERT INTO account (id, username, username_key, username_skeleton, email, email_key,
-        password_hash, role, display_name, birth_date, client_request_id, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    INSERT INTO account (id, username, username_key, username_skeleton, username_look, email,
+        email_key, password_hash, role, display_name, birth_date, client_request_id, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 /// Adds an account; a name that somebody has is a unique violation.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewAccount) -> Result<()> {
@@ -24,6 +24,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewAccount) -> Result<()> {
         .bind(account.username.clone())
         .bind(new.username_key.clone())
         .bind(new.username_skeleton.clone())
+        .bind(new.username_look.clone())
         .bind(account.email.clone())
         .bind(new.email_key.clone())
         .bind(new.password_hash.clone())

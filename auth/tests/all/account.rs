@@ -37,6 +37,28 @@ async fn nobody_can_pose_as_freya() {
 }
 
 #[tokio::test]
+async fn capitals_do_not_help_to_pose_as_somebody() {
+    story(async |world| {
+        // The twins but the first are written in part or in full in Cyrillic.
+        for (n, (name, twin)) in
+            [("Alice", "AIice"), ("tommy", "ТОММУ"), ("HELEN", "НELEN"), ("MAXX", "МАХХ")]
+                .into_iter()
+                .enumerate()
+        {
+            world.register(name).await;
+            let answer = refusal(&world, input(twin, &format!("{n}@asgard.example"))).await;
+            assert_eq!(answer, ("TAKEN".to_owned(), "username".to_owned()), "{twin}");
+        }
+        world.register("ali").await;
+        world.register("all").await;
+        // A mark that is hardly seen.
+        let answer = refusal(&world, input("dave01\u{345}", "dave@asgard.example")).await;
+        assert_eq!(answer, ("BAD_USER_INPUT".to_owned(), "username".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_one_of_many_gets_the_name() {
     story(async |world| {
         let world = &world;

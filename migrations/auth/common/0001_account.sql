@@ -6,8 +6,11 @@ CREATE TABLE account (
     username TEXT NOT NULL,
     -- The name case-folded: what people type to sign in.
     username_key TEXT NOT NULL UNIQUE,
-    -- The name with look-alike letters made equal, so that nobody can pose as somebody else.
+    -- The folded name with look-alike letters made equal, so that nobody can pose as
+    -- somebody else.
     username_skeleton TEXT NOT NULL UNIQUE,
+    -- The same of the name as it is written: a capital I looks like a small l, but i does not.
+    username_look TEXT NOT NULL UNIQUE,
     -- The e-mail address as it was given.
     email TEXT NOT NULL,
     -- The e-mail address case-folded.
