@@ -92,7 +92,7 @@ impl Auth {
         })
     }
 
-    /// A retry of the same registration signs in; anything else is a conflict or taken.
+    /// A retry of the same registration signs in; anything else is taken.
     async fn register_again(
         &self,
         from: &Origin,
@@ -113,17 +113,13 @@ impl Auth {
     }
 }
 
-const UNIQUE: &[&str] =
-    &["username_key", "username_skeleton", "username_look", "email_key", "client_request_id"];
+const UNIQUE: &[&str] = &["username_key", "username_skeleton", "username_look", "email_key"];
 
 fn taken(error: Error) -> Error {
     let taken =
         |path: &str, message: &str| UserError::new(UserErrorCode::Taken, message).at(path).into();
     match store::violated(&error, UNIQUE) {
         Some("email_key") => taken("input.email", "this e-mail address has an account already"),
-        Some("client_request_id") => {
-            Error::conflict("this clientRequestId was used with other input")
-        }
         Some(_) => taken("input.username", "this username, or one that looks like it, is taken"),
         None => error,
     }

@@ -27,8 +27,9 @@ CREATE TABLE account (
     about TEXT,
     -- The day of birth, from which the claim "minor" follows.
     birth_date DATE,
-    -- The client's id for the registration, so that a retry finds the first result.
-    client_request_id TEXT UNIQUE,
+    -- The client's id for the registration, so that a retry finds the first result. Strangers
+    -- may choose the same: only together with the names and the password it means anything.
+    client_request_id TEXT,
     -- When the account was made.
     created_at TIMESTAMPTZ NOT NULL,
     CHECK (role IN ('USER', 'MODERATOR', 'ADMIN'))
