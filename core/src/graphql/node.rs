@@ -102,6 +102,7 @@ impl NodeQuery {
     }
 
     /// As `node`, for up to 100 ids: the answer has a place for each, in their order.
+    #[graphql(complexity = "1 + ids.len() * child_complexity")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

@@ -96,4 +96,32 @@ async fn pages_of_pages_are_refused_before_they_are_read() {
         (&extensions["limit"], &extensions["allowed"]),
         (&json!("complexity"), &json!(5000))
     );
+
+    // Pages below one node multiply too, in a list of ids and in a subscription's events.
+    let message = "message_01h455vb4pex5vsknk084sn02q";
+    let page = "messages(first: 100)";
+    let swipes = format!(
+        "alternatives {{ {page} {{ nodes {{ alternatives {{ {page} {{ nodes {{ id }} }} }} }} }} }}"
+    );
+    let ids = vec![format!("\"{message}\""); 100].join(",");
+    for query in [
+        format!("{{ message(id: \"{message}\") {{ {swipes} }} }}"),
+        format!(
+            "{{ nodes(ids: [{ids}]) {{ ... on Message {{ children(first: 100) {{ nodes {{ id }} }} }} }} }}"
+        ),
+    ] {
+        let (status, answer) = freya.ask(&query, json!({})).await;
+        assert_eq!(
+            (status, &answer["errors"][0]["extensions"]["limit"]),
+            (400, &json!("complexity")),
+            "{query}"
+        );
+    }
+    let mut socket = freya.open_socket().await;
+    let events = format!(
+        "subscription {{ reply(messageId: \"{message}\") {{ ... on ReplyFinished {{ message {{ {swipes} }} }} }} }}"
+    );
+    socket.subscribe(&events, json!({})).await;
+    let answer = socket.anything().await;
+    assert_eq!(answer["payload"][0]["extensions"]["limit"], "complexity", "{answer}");
 }
