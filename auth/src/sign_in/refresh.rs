@@ -1,11 +1,11 @@
 //! Refreshing: how long a sign-in lives on, and when it is in two hands.
 //!
 //! A refresh token is good for one exchange. If the answer is lost, the same
-//! token is taken again as long as its successor was not used; that successor
-//! is replaced, so that one token is live. A token whose successor was used is
-//! in two hands: the whole sign-in ends. So is a replaced one that comes late;
-//! shortly after its replacement it is only refused, because clients race
-//! themselves.
+//! token is taken again for a minute, as long as its successor was not used;
+//! that successor is replaced, so that one token is live. A token whose
+//! successor was used, or that comes back later, is in two hands: the whole
+//! sign-in ends. So is a replaced one that comes late; shortly after its
+//! replacement it is only refused, because clients race themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use skald_base::{Error, Result, Tx, UserError, UserErrorCode};
@@ -13,7 +13,7 @@ use skald_base::{Error, Result, Tx, UserError, UserErrorCode};
 use super::{Granted, RefreshToken, SignIn, TokenHash};
 use crate::{app::Auth, store};
 
-/// Two refreshes this close together are a race of one client, not a theft.
+/// Two refreshes this close together are a lost answer or a race of one client, not a theft.
 const RACE: TimeDelta = TimeDelta::seconds(60);
 
 impl Auth {
@@ -60,8 +60,10 @@ async fn exchange(tx: &mut Tx, token: &RefreshToken, now: DateTime<Utc>) -> Resu
     if token.replaced_at.is_some() {
         return Ok(false);
     }
-    if token.used_at.is_some() {
-        return store::sign_in::replace_successor(tx, &token.hash, now).await;
+    if let Some(used) = token.used_at {
+        return Ok(
+            used + RACE >= now && store::sign_in::replace_successor(tx, &token.hash, now).await?
+        );
     }
     store::sign_in::use_token(tx, &token.hash, now).await?;
     Ok(true)

@@ -28,7 +28,7 @@ async fn a_lost_answer_can_be_asked_for_again() {
     story(async |world| {
         let first = world.register("freya").await;
         let lost = world.refresh(&first.refresh).await.unwrap();
-        world.later(TimeDelta::minutes(10));
+        world.later(TimeDelta::seconds(60));
         let again = world.refresh(&first.refresh).await.unwrap();
         world.later(TimeDelta::seconds(30));
         // Not long after, this is a race of one client.
@@ -38,6 +38,20 @@ async fn a_lost_answer_can_be_asked_for_again() {
         world.later(TimeDelta::minutes(5));
         assert_eq!(world.refresh(&lost.refresh).await.err().unwrap(), REFUSED);
         assert_eq!(world.refresh(&next.refresh).await.err().unwrap(), REFUSED);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_late_with_a_used_token_is_a_thief() {
+    story(async |world| {
+        let first = world.register("freya").await;
+        // The owner does not use the successor before the access token has expired.
+        let second = world.refresh(&first.refresh).await.unwrap();
+        world.later(TimeDelta::seconds(61));
+        assert_eq!(world.refresh(&first.refresh).await.err().unwrap(), REFUSED);
+        assert_eq!(world.refresh(&second.refresh).await.err().unwrap(), REFUSED);
+        assert_eq!(world.viewer(&second).await, "the sign-in has ended");
     })
     .await;
 }
