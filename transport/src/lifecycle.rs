@@ -13,8 +13,27 @@ use tokio_util::task::TaskTracker;
 pub struct Shutdown {
     /// Cancelled when the process wants to end: sockets close, streams end, new requests get 503.
     pub closing: CancellationToken,
-    /// Connections and sockets that still run; wait for it after `closing`.
+    /// Connections and sockets that still run; [`Shutdown::finish`] waits for them.
     pub tasks: TaskTracker,
+    /// Cancelled when sockets have had their time to end.
+    pub(crate) abandoned: CancellationToken,
+}
+
+impl Shutdown {
+    /// Ends what still runs after [`serve`](crate::serve): waits `at_most` that long, then gives it
+    /// up. False if something was given up.
+    ///
+    /// Work that never waits for anything cannot be stopped, so it may still run afterwards.
+    pub async fn finish(&self, at_most: Duration) -> bool {
+        self.closing.cancel();
+        self.tasks.close();
+        let is_finished = tokio::time::timeout(at_most, self.tasks.wait()).await.is_ok();
+        if !is_finished {
+            tracing::warn!(tasks = self.tasks.len(), "sockets were still busy and are given up");
+            self.abandoned.cancel();
+        }
+        is_finished
+    }
 }
 
 /// Whether the server can do its work, for `/readyz`.

@@ -11,8 +11,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::impatient::Impatient;
@@ -29,26 +29,35 @@ const GRACE: Duration = Duration::from_secs(20);
 /// Pause after a failed accept, which usually means that all file handles are taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `shutdown.closing`, then lets running requests finish.
+/// Serves `router` until `shutdown.closing`, then lets running requests finish for 20 seconds.
 ///
-/// Sockets are ended by the router itself; wait for `shutdown.tasks` to know that they are.
+/// Sockets are ended by the router itself; [`Shutdown::finish`] waits until they are.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     shutdown: Shutdown,
 ) -> std::io::Result<()> {
-    let connections = TaskTracker::new();
-    let abandoned = CancellationToken::new();
+    serve_with_grace(listener, router, shutdown, GRACE).await;
+    Ok(())
+}
+
+async fn serve_with_grace(
+    listener: TcpListener,
+    router: Router,
+    shutdown: Shutdown,
+    grace: Duration,
+) {
+    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.closing.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 let conversation = converse(stream, peer, router.clone(), shutdown.closing.clone());
-                let conversation = abandoned.clone().run_until_cancelled_owned(conversation);
-                shutdown.tasks.spawn(connections.track_future(conversation));
+                connections.spawn(shutdown.tasks.track_future(conversation));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -57,12 +66,12 @@ pub async fn serve(
         }
     }
     drop(listener);
-    connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, finished).await.is_err() {
         tracing::warn!("connections were still busy at the end of the grace period");
-        abandoned.cancel();
+        // Not waited for: what does not even yield would never let the process end.
+        connections.abort_all();
     }
-    Ok(())
 }
 
 async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, closing: CancellationToken) {
@@ -89,5 +98,68 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, closing: 
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::routing::get;
+    use tokio::io::AsyncWriteExt;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Serves one request by `router`, which says when it is inside, and then ends.
+    async fn is_ended(router: Router, entered: &Notify) -> bool {
+        let shutdown = Shutdown::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        let grace = Duration::from_millis(50);
+        serving.spawn(serve_with_grace(listener, router, shutdown.clone(), grace));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        entered.notified().await;
+        shutdown.closing.cancel();
+        tokio::time::timeout(SOON, serving.join_next()).await.unwrap();
+        shutdown.finish(grace).await
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_for_ever_is_given_up() {
+        let entered = Arc::new(Notify::new());
+        let inside = Arc::clone(&entered);
+        let router = Router::new().route(
+            "/",
+            get(|| async move {
+                inside.notify_one();
+                future::pending::<()>().await;
+            }),
+        );
+        assert!(is_ended(router, &entered).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_that_never_yields_keeps_nobody() {
+        let (entered, stop) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (inside, stopped) = (Arc::clone(&entered), Arc::clone(&stop));
+        let router = Router::new().route(
+            "/",
+            get(|| async move {
+                inside.notify_one();
+                while !stopped.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+            }),
+        );
+        let is_ended = is_ended(router, &entered).await;
+        stop.store(true, Ordering::SeqCst);
+        assert!(!is_ended, "it was still running");
     }
 }

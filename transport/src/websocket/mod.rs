@@ -55,7 +55,9 @@ pub(crate) fn upgrade<E: Executor>(
     // The library spawns the socket's task itself; the token lets a shutdown wait for it.
     let running = server.shutdown.tasks.token();
     Ok(upgrade.on_upgrade(move |socket| async move {
-        Connection::new(server, socket, credentials, request_id).run().await;
+        let abandoned = server.shutdown.abandoned.clone();
+        let connection = Connection::new(server, socket, credentials, request_id);
+        abandoned.run_until_cancelled(connection.run()).await;
         drop(running);
     }))
 }

@@ -47,8 +47,7 @@ async fn a_shutdown_lets_running_queries_finish_and_ends_the_rest() {
     while events.chunk().await.unwrap().is_some() {}
     released.released.notify_one();
     assert_eq!(running.await.unwrap().status, 200);
-    server.shutdown.tasks.close();
-    tokio::time::timeout(PATIENCE, server.shutdown.tasks.wait()).await.unwrap();
+    assert!(server.shutdown.finish(PATIENCE).await, "nothing is left");
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
 }
 
@@ -81,4 +80,14 @@ async fn a_connection_that_sends_no_headers_is_closed() {
     };
     // Twice the ten seconds that the server waits.
     tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_that_does_not_say_goodbye_is_given_up() {
+    let server = TestServer::start().await;
+    let socket = Socket::ready(&server).await;
+    // Sockets wait longer than that for a client to close.
+    assert!(!server.shutdown.finish(Duration::from_millis(50)).await);
+    assert!(server.shutdown.finish(PATIENCE).await);
+    drop(socket);
 }
