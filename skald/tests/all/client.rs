@@ -268,3 +268,12 @@ pub(crate) async fn read_to_end(socket: &mut Socket, mut reader: Reader) -> (Rea
     }
     (reader, ended.expect("the last event is the end"))
 }
+
+/// Reads until the client holds this much.
+pub(crate) async fn read_some(socket: &mut Socket, units: usize) -> Reader {
+    let mut reader = Reader::default();
+    while reader.content.len() < units {
+        reader.take(&socket.event("reply").await.unwrap());
+    }
+    reader
+}

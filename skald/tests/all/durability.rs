@@ -3,18 +3,9 @@
 use serde_json::json;
 
 use crate::{
-    client::{Player, Reader, Socket, read_to_end},
+    client::{Player, Reader, read_some, read_to_end},
     server::each_home,
 };
-
-/// Reads until the client holds this much.
-async fn read_some(socket: &mut Socket, units: usize) -> Reader {
-    let mut reader = Reader::default();
-    while reader.content.len() < units {
-        reader.take(&socket.event("reply").await.unwrap());
-    }
-    reader
-}
 
 #[tokio::test]
 async fn a_reply_that_was_cut_by_kill_9_is_interrupted_and_can_be_swiped() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    client::{Player, Reader, read_to_end, request_id},
+    client::{Player, Reader, read_some, read_to_end, request_id},
     server::each_home,
 };
 
@@ -54,10 +54,7 @@ async fn a_stopped_reply_keeps_its_half() {
         let session = freya.begin().await;
         let reply = freya.send(&session, "Tell me everything.").await;
         let (mut socket, _) = freya.watch(&reply, 0).await;
-        let mut reader = Reader::default();
-        while reader.content.len() < 20 {
-            reader.take(&socket.event("reply").await.unwrap());
-        }
+        let reader = read_some(&mut socket, 20).await;
         let stop = "mutation($input: StopReplyInput!) {
             stopReply(input: $input) { reply { status content } errors { code } } }";
         let data = freya.run(stop, json!({ "input": { "messageId": reply } })).await;
@@ -79,10 +76,7 @@ async fn a_page_that_was_closed_in_the_middle_misses_nothing() {
         let session = freya.begin().await;
         let reply = freya.send(&session, "Tell me everything.").await;
         let (mut socket, _) = freya.watch(&reply, 0).await;
-        let mut reader = Reader::default();
-        while reader.content.len() < 20 {
-            reader.take(&socket.event("reply").await.unwrap());
-        }
+        let reader = read_some(&mut socket, 20).await;
         drop(socket);
         // From where it was, and from the beginning, on another device.
         let (mut resumed, _) = freya.watch(&reply, reader.content.len()).await;
