@@ -14,6 +14,8 @@ use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+const MAX_USER_AGENT: usize = 256;
+
 /// Decides who is asking, once per HTTP request or WebSocket connection.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
@@ -28,6 +30,9 @@ pub struct Credentials {
     pub bearer: Option<String>,
     /// The address of the other end of the connection.
     pub peer: Option<IpAddr>,
+    /// What the client calls itself, so that an owner can tell devices apart: one line of 256 bytes
+    /// at most. Anybody may claim anything.
+    pub user_agent: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -36,6 +41,7 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("bearer", &self.bearer.as_ref().map(|_| "[redacted]"))
             .field("peer", &self.peer)
+            .field("user_agent", &self.user_agent)
             .finish()
     }
 }
@@ -47,7 +53,7 @@ impl Credentials {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| strip_bearer(value.trim()))
             .map(str::to_owned);
-        Self { bearer, peer }
+        Self { bearer, peer, user_agent: user_agent(headers) }
     }
 
     /// Browsers cannot set headers on a WebSocket, so the token of the payload comes first.
@@ -62,6 +68,16 @@ impl Credentials {
         }
         self
     }
+}
+
+/// It is shown and logged, so it is made short and harmless.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::USER_AGENT)?;
+    let mut text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    text.retain(|character| !character.is_control());
+    text.truncate(text.floor_char_boundary(MAX_USER_AGENT));
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Other schemes (a proxy's `Basic`) are not meant for us and count as no token.
@@ -130,3 +146,27 @@ impl fmt::Display for AuthenticationError {
 }
 
 impl std::error::Error for AuthenticationError {}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn user_agent(value: &[u8]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_bytes(value).unwrap());
+        Credentials::from_headers(&headers, None).user_agent
+    }
+
+    #[test]
+    fn a_user_agent_is_one_short_line() {
+        assert_eq!(user_agent(b"Skald/1.0 (\tphone)").unwrap(), "Skald/1.0 (phone)");
+        // Control characters beyond ASCII are no text either.
+        assert_eq!(user_agent("a\u{85}b".as_bytes()).unwrap(), "ab");
+        assert_eq!(user_agent(b"caf\xe9").unwrap(), "caf\u{fffd}");
+        assert_eq!(user_agent(format!("x{}", "é".repeat(200)).as_bytes()).unwrap().len(), 255);
+        assert_eq!(user_agent(b"  "), None);
+        assert_eq!(Credentials::from_headers(&HeaderMap::new(), None).user_agent, None);
+    }
+}

@@ -26,6 +26,8 @@ pub(crate) struct TestServer {
     pub(crate) signals: Arc<Signals>,
     pub(crate) revoked: CancellationToken,
     pub(crate) missing: Arc<Mutex<Option<String>>>,
+    /// What the last client called itself.
+    pub(crate) user_agent: Arc<Mutex<Option<String>>>,
     pub(crate) client: Client,
 }
 
@@ -43,10 +45,12 @@ impl TestServer {
     pub(crate) async fn with(settings: Settings, assets: &'static [Asset]) -> Self {
         let (signals, revoked) = (Arc::new(Signals::default()), CancellationToken::new());
         let missing = Arc::new(Mutex::new(None));
+        let user_agent = Arc::default();
+        let tokens = Tokens { revoked: revoked.clone(), user_agent: Arc::clone(&user_agent) };
         let shutdown = Shutdown::default();
         let router = Transport {
             executor: toy::schema(Arc::clone(&signals), TimeLimit::new(&settings.requests)),
-            authenticator: Arc::new(Tokens { revoked: revoked.clone() }),
+            authenticator: Arc::new(tokens),
             readiness: Arc::new(Missing(Arc::clone(&missing))),
             assets,
             settings,
@@ -61,7 +65,7 @@ impl TestServer {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { address, shutdown, signals, revoked, missing, client }
+        Self { address, shutdown, signals, revoked, missing, user_agent, client }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -126,12 +130,14 @@ impl Answer {
 /// Knows four tokens: `alice`, `bad`, `brief` and `slow`.
 struct Tokens {
     revoked: CancellationToken,
+    user_agent: Arc<Mutex<Option<String>>>,
 }
 
 #[async_trait]
 impl Authenticator for Tokens {
     async fn authenticate(&self, credentials: Credentials) -> Result<Caller, AuthenticationError> {
         assert!(credentials.peer.is_some(), "the peer's address is passed on");
+        self.user_agent.lock().unwrap().clone_from(&credentials.user_agent);
         let (name, expires_at) = match credentials.bearer.as_deref() {
             None => ("nobody", None),
             Some("alice") => ("alice", Some(in_ms(60_000))),

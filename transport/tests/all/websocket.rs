@@ -217,3 +217,17 @@ async fn the_token_comes_from_the_payload_or_the_header() {
     socket.subscribe("v", "{ viewer }").await;
     assert_eq!(socket.message().await["payload"]["data"]["viewer"], "alice");
 }
+
+#[tokio::test]
+async fn the_user_agent_is_passed_on() {
+    let server = TestServer::start().await;
+    let request = server.post().header("user-agent", "over http");
+    request.json(&json!({ "query": "{ hello }" })).send().await.unwrap();
+    assert_eq!(server.user_agent.lock().unwrap().as_deref(), Some("over http"));
+    let headers =
+        [("sec-websocket-protocol", "graphql-transport-ws"), ("user-agent", "on a socket")];
+    let mut socket = Socket::open_with(&server, &headers).await.unwrap();
+    socket.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.message().await["type"], "connection_ack");
+    assert_eq!(server.user_agent.lock().unwrap().as_deref(), Some("on a socket"));
+}
