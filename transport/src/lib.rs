@@ -24,6 +24,7 @@ mod lifetime;
 mod listen;
 mod origin;
 mod page;
+mod places;
 mod request_id;
 mod server;
 mod settings;

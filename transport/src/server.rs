@@ -15,6 +15,7 @@ use crate::answer::Answer;
 use crate::caller::Authenticator;
 use crate::error::{code, coded};
 use crate::lifecycle::{Asset, Readiness, Shutdown};
+use crate::places::Places;
 use crate::request_id::{self, RequestId};
 use crate::settings::Settings;
 use crate::{http as graphql_http, origin, page};
@@ -43,6 +44,7 @@ pub(crate) struct Server<E> {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) settings: Settings,
     pub(crate) shutdown: Shutdown,
+    pub(crate) places: Places,
 }
 
 impl<E: Executor> Transport<E> {
@@ -57,7 +59,8 @@ impl<E: Executor> Transport<E> {
         let health = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready).with_state((readiness, shutdown.clone())));
-        let server = Arc::new(Server { executor, authenticator, settings, shutdown });
+        let places = Places::new(settings.websocket.per_address);
+        let server = Arc::new(Server { executor, authenticator, settings, shutdown, places });
         Router::new()
             .route("/graphql", any(graphql_http::serve::<E>).with_state(server))
             .merge(page)

@@ -134,6 +134,11 @@ pub struct WebSocketLimits {
     pub write_timeout_ms: u64,
     /// Messages that may wait for a slow client. Default 32.
     pub queued_messages: usize,
+    /// Sockets and streaming responses one address may have open; 0 for no limit. Default 100.
+    ///
+    /// An IPv6 address counts with its /64 network. Behind a proxy all clients share its address:
+    /// raise the limit there, or let the proxy count.
+    pub per_address: usize,
 }
 
 impl WebSocketLimits {
@@ -159,6 +164,7 @@ impl Default for WebSocketLimits {
             ping_interval_ms: 15_000,
             write_timeout_ms: 10_000,
             queued_messages: 32,
+            per_address: 100,
         }
     }
 }

@@ -98,7 +98,7 @@ impl<E: Executor> Exchange<E> {
         let body = body::read(&parts.headers, body, &self.server.settings.requests).await?;
         let params = Params::from_body(&body)?;
         match Operation::prepare(params, &self.server.settings) {
-            Ok(operation) => self.run(&caller, operation).await,
+            Ok(operation) => self.run(parts, &caller, operation).await,
             Err(error) => Ok(self.refuse(error)),
         }
     }
@@ -114,7 +114,7 @@ impl<E: Executor> Exchange<E> {
         if operation.kind == OperationType::Mutation {
             return Err(method_not_allowed("a mutation needs POST"));
         }
-        self.run(&caller, operation).await
+        self.run(parts, &caller, operation).await
     }
 
     fn check_accept(&self) -> Result<(), Refusal> {
@@ -136,14 +136,22 @@ impl<E: Executor> Exchange<E> {
         reply::answer(&Answer::refused(vec![error]), self.accept.json())
     }
 
-    async fn run(&self, caller: &Caller, operation: Operation) -> Result<Response, Refusal> {
+    async fn run(
+        &self,
+        parts: &Parts,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<Response, Refusal> {
         let Server { executor, settings, .. } = &*self.server;
         let request = caller.prepare(operation.request);
         if operation.kind == OperationType::Subscription {
             let media = self.accept.streaming().ok_or_else(|| {
                 not_acceptable("a subscription needs text/event-stream, multipart or a WebSocket")
             })?;
+            let place = self.server.places.take(peer(&parts.extensions))?;
             let answers = execution::subscribe(executor, request, &self.request_id, settings);
+            // The place is taken for as long as the stream is not dropped.
+            let answers = answers.inspect(move |_| _ = &place).boxed();
             return Ok(self.stream(media, answers, caller).await);
         }
         let answer = execution::execute(executor, request, &self.request_id, settings).await;

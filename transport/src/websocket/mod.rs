@@ -50,7 +50,9 @@ pub(crate) fn upgrade<E: Executor>(
     if upgrade.selected_protocol().is_none() {
         return Err(Refusal::bad_request("offer the subprotocol graphql-transport-ws"));
     }
-    let credentials = Credentials::from_headers(&parts.headers, peer(&parts.extensions));
+    let peer = peer(&parts.extensions);
+    let place = server.places.take(peer)?;
+    let credentials = Credentials::from_headers(&parts.headers, peer);
     let request_id = request_id(parts);
     // The library spawns the socket's task itself; the token lets a shutdown wait for it.
     let running = server.shutdown.tasks.token();
@@ -58,6 +60,6 @@ pub(crate) fn upgrade<E: Executor>(
         let abandoned = server.shutdown.abandoned.clone();
         let connection = Connection::new(server, socket, credentials, request_id);
         abandoned.run_until_cancelled(connection.run()).await;
-        drop(running);
+        drop((running, place));
     }))
 }

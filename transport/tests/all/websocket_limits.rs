@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::server::{PATIENCE, TestServer};
+use crate::server::{Answer, PATIENCE, TestServer};
 use crate::websocket::Socket;
 
 #[tokio::test]
@@ -121,6 +121,40 @@ async fn pages_of_other_sites_may_not_connect() {
         let opened = Socket::open_with(&server, &headers).await;
         assert_eq!(opened.is_ok(), allowed, "{origin}");
     }
+}
+
+#[tokio::test]
+async fn sockets_and_streams_of_an_address_are_limited() {
+    let server = TestServer::with_settings(|settings| settings.websocket.per_address = 2).await;
+    let stream = async || {
+        let request = server.post().header("accept", "text/event-stream");
+        request.json(&json!({ "query": "subscription { silence }" })).send().await.unwrap()
+    };
+    let (socket, open) = (Socket::ready(&server).await, stream().await);
+    assert_eq!(open.status(), 200);
+    let refused = Answer::of(stream().await).await;
+    assert_eq!((refused.status, &*refused.code()), (429, "LIMIT_EXCEEDED"));
+    assert_eq!(
+        (refused.error("limit"), refused.error("allowed")),
+        (json!("connections"), 2.into())
+    );
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
+    let Err(Error::Http(response)) = Socket::open_with(&server, &headers).await else {
+        panic!("a third connection was accepted");
+    };
+    assert_eq!(response.status(), 429);
+    // Queries are over soon and need no place.
+    assert_eq!(server.ask("{ hello }").await.status, 200);
+    drop((socket, open));
+    let free = async {
+        while Socket::open_with(&server, &headers).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        while stream().await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, free).await.expect("places are freed");
 }
 
 #[tokio::test]
