@@ -12,7 +12,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use skald_base::{Clock, Error, Result, UserError, UserErrorCode};
+use skald_base::{Clock, Error, Result, UserError, UserErrorCode, UserId};
 
 use crate::config::Rate;
 
@@ -22,10 +22,12 @@ const PRUNE_ABOVE: usize = 10_000;
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
-    /// Logins from an address.
+    /// Wrong logins from an address.
     LoginAddress(Network),
-    /// Logins to an account (or to a name nobody has) from an address, if it is known.
-    LoginAccount(String, Option<Network>),
+    /// Wrong logins with a name, whoever has it, from an address, if it is known.
+    LoginName(String, Option<Network>),
+    /// Wrong logins to an account, by whichever of its names.
+    LoginAccount(UserId, Option<Network>),
     /// Registrations from an address.
     Register(Network),
 }
@@ -120,11 +122,13 @@ impl Throttle {
         Ok(())
     }
 
-    /// Gives a try back: it was the right password.
-    pub(crate) fn give_back(&self, key: &Key) {
+    /// Gives tries back: it was the right password.
+    pub(crate) fn give_back(&self, keys: &[Key]) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = buckets.by_key.get_mut(key) {
-            bucket.tries = (bucket.tries + 1.0).min(f64::from(bucket.rate.burst));
+        for key in keys {
+            if let Some(bucket) = buckets.by_key.get_mut(key) {
+                bucket.tries = (bucket.tries + 1.0).min(f64::from(bucket.rate.burst));
+            }
         }
     }
 }
@@ -158,7 +162,7 @@ mod tests {
         clock.advance(TimeDelta::seconds(6));
         throttle.take(&key, rate).unwrap();
         assert!(throttle.take(&key, rate).is_err());
-        throttle.give_back(&key);
+        throttle.give_back(std::slice::from_ref(&key));
         throttle.take(&key, rate).unwrap();
     }
 
@@ -167,7 +171,7 @@ mod tests {
         let clock = Arc::new(TestClock::new(DateTime::UNIX_EPOCH));
         let throttle = Throttle::new(clock.clone());
         let rate = Rate { burst: 1, per_hour: 60 };
-        let take = |n: usize| throttle.take(&Key::LoginAccount(n.to_string(), None), rate);
+        let take = |n: usize| throttle.take(&Key::LoginName(n.to_string(), None), rate);
         (0..=PRUNE_ABOVE).for_each(|n| take(n).unwrap());
         clock.advance(TimeDelta::minutes(1));
         take(PRUNE_ABOVE + 1).unwrap();

@@ -78,10 +78,7 @@ impl Auth {
     ) -> Result<Granted> {
         let login = Login::parse(login);
         let found = store::account::credentials_by_login(&self.db, &login).await?;
-        // By account where there is one: its name and its address share the tries.
-        let whom =
-            found.as_ref().map_or_else(|| login.key().to_owned(), |found| found.id.to_string());
-        let known = self.check_password(from.network, whom, found, password).await?;
+        let known = self.check_password(from.network, login.key(), found, password).await?;
         let known = known.ok_or_else(wrong_login)?;
         let granted = self.sign_in(&known, from).await?;
         tracing::info!(user = %known.id, "user signed in");
@@ -89,37 +86,55 @@ impl Auth {
     }
 
     /// Compares a password, if there are tries left; gives the credentials it fits.
+    ///
+    /// Name and e-mail address of an account share its tries. That shows in no
+    /// answer, else anybody could ask whose address it is: without a try left
+    /// even the right password is a wrong one.
     async fn check_password(
         &self,
         network: Option<Network>,
-        whom: String,
+        typed: &str,
         found: Option<Credentials>,
         password: Password,
     ) -> Result<Option<Credentials>> {
-        let throttle = &self.config.throttle;
-        let by_address = network.map(Key::LoginAddress);
-        if let Some(key) = &by_address {
-            self.throttle.take(key, throttle.login_per_address)?;
-        }
-        let by_account = Key::LoginAccount(whom, network);
-        self.throttle.take(&by_account, throttle.login_per_account)?;
+        let mut taken = self.take_tries(network, typed)?;
         let stored = found.as_ref().map(|found| &*found.password_hash);
         let verdict = self.passwords.verify(password, stored).await;
-        if !matches!(verdict, Ok(Verdict::Wrong)) {
-            // Neither the right password nor a full queue was a guess.
-            for key in by_address.iter().chain([&by_account]) {
-                self.throttle.give_back(key);
-            }
-        }
-        let (Some(found), Verdict::Right { rehashed }) = (found, verdict?) else {
+        let verdict = verdict.inspect_err(|_| {
+            // A full queue was no guess.
+            self.throttle.give_back(&taken);
+        })?;
+        let Some(found) = found else {
             return Ok(None);
         };
+        let by_account = Key::LoginAccount(found.id, network);
+        let per_account = self.config.throttle.login_per_account;
+        let may_know = self.throttle.take(&by_account, per_account).is_ok();
+        let (true, Verdict::Right { rehashed }) = (may_know, verdict) else {
+            return Ok(None);
+        };
+        taken.push(by_account);
+        self.throttle.give_back(&taken);
         match rehashed {
             None => Ok(Some(found)),
             Some(stronger) => {
                 Ok(Some(store::account::strengthen(&self.db, found, stronger).await?))
             }
         }
+    }
+
+    /// Takes what a guess costs; gives what to give back if it was none.
+    fn take_tries(&self, network: Option<Network>, typed: &str) -> Result<Vec<Key>> {
+        let rates = &self.config.throttle;
+        let by_address =
+            network.map(|network| (Key::LoginAddress(network), rates.login_per_address));
+        let by_name = (Key::LoginName(typed.to_owned(), network), rates.login_per_account);
+        let mut taken = Vec::new();
+        for (key, rate) in by_address.into_iter().chain([by_name]) {
+            self.throttle.take(&key, rate)?;
+            taken.push(key);
+        }
+        Ok(taken)
     }
 
     /// Begins a sign-in of whom these credentials fit, if they still hold.
@@ -234,7 +249,7 @@ impl Auth {
             let wrong = UserError::new(UserErrorCode::BadCredentials, "wrong password");
             Error::from(wrong.at("input.currentPassword"))
         };
-        let known = self.check_password(network, whom, found, current).await?;
+        let known = self.check_password(network, &whom, found, current).await?;
         let known = known.ok_or_else(wrong)?;
         let hash = self.hash_new_password(&account, new).await?;
         let mut tx = self.db.begin().await?;

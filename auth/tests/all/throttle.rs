@@ -14,7 +14,6 @@ async fn a_hundred_aliases_are_a_hundred_tries() {
         world.register("freya").await;
         let mut aliases = String::new();
         for n in 0..25 {
-            // Name and address are one account.
             let login = ["freya", "Freya@asgard.example"][n % 2];
             write!(
                 aliases,
@@ -28,7 +27,8 @@ async fn a_hundred_aliases_are_a_hundred_tries() {
         let codes = answer["data"].as_object().unwrap().values();
         let codes: Vec<_> = codes.map(|payload| payload["errors"][0].clone()).collect();
         let wrong = codes.iter().filter(|error| error["code"] == "BAD_CREDENTIALS");
-        assert_eq!(wrong.count(), 10);
+        // Ten by each name: the answers do not say that the two are one account.
+        assert_eq!(wrong.count(), 20);
         let last = &answer["data"]["a24"]["errors"][0];
         assert_eq!(*last, json!({ "code": "RATE_LIMITED", "retryAfterMs": 6_000 }));
 
@@ -63,6 +63,49 @@ async fn names_that_nobody_has_are_throttled_alike() {
             refused += usize::from(payload["errors"][0]["code"] == "RATE_LIMITED");
         }
         assert_eq!(refused, 70 - (60 - 11));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tries_do_not_tell_whose_address_it_is() {
+    story(async |world| {
+        world.register("freya").await;
+        let mut answers = Vec::new();
+        for (thief, login) in [("10.0.0.66", "freya"), ("10.0.0.67", "loki")] {
+            let thief = Person::at(thief);
+            let mut codes = Vec::new();
+            for n in 0..24 {
+                let login = [login.to_owned(), format!("{login}@asgard.example")][n % 2].clone();
+                let payload = world.try_login(&thief, &login, "guess").await;
+                codes.push(payload["errors"][0].clone());
+            }
+            answers.push(codes);
+        }
+        assert_eq!(answers[0], answers[1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_name_does_not_double_the_guesses() {
+    story(async |world| {
+        world.register("freya").await;
+        let thief = Person::at("10.0.0.66");
+        for _ in 0..10 {
+            let payload = world.try_login(&thief, "freya", "guess").await;
+            assert_eq!(payload["errors"][0]["code"], "BAD_CREDENTIALS");
+        }
+        // The eleventh guess is right, and the thief does not learn it.
+        let payload = world.try_login(&thief, "freya@asgard.example", PASSWORD).await;
+        assert_eq!(payload["errors"][0]["code"], "BAD_CREDENTIALS");
+        assert_eq!(payload["accessToken"], json!(null));
+        let home = Person::at("10.0.0.1");
+        for who in [&home, &thief] {
+            let owner = world.try_login(who, "freya@asgard.example", PASSWORD).await;
+            assert_eq!(owner["errors"], json!([]));
+            world.later(TimeDelta::seconds(6));
+        }
     })
     .await;
 }
