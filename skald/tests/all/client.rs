@@ -28,9 +28,7 @@ pub(crate) struct Player {
 
 /// A request id nobody used.
 pub(crate) fn request_id() -> String {
-    let mut bytes = [0_u8; 16];
-    rand::RngCore::fill_bytes(&mut rand::rng(), &mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", rand::random::<u128>())
 }
 
 impl Player {

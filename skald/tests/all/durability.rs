@@ -71,19 +71,20 @@ async fn a_graceful_stop_saves_what_is_written_and_tells_sockets_to_come_back() 
         let reply = freya.send(&session, "Tell me everything.").await;
         let (mut socket, _) = freya.watch(&reply, 0).await;
         let mut reader = read_some(&mut socket, 100).await;
-        let ended = tokio::spawn(server.stop());
-        loop {
-            let message = socket.anything().await;
-            if message["closed"].is_number() {
-                assert_eq!(message["closed"], 1012, "clients retry after a restart");
-                break;
+        let goodbye = async {
+            loop {
+                let message = socket.anything().await;
+                if message["closed"].is_number() {
+                    return message["closed"].clone();
+                }
+                let event = &message["payload"]["data"]["reply"];
+                if event["__typename"].is_string() {
+                    reader.take(event);
+                }
             }
-            let event = &message["payload"]["data"]["reply"];
-            if event["__typename"].is_string() {
-                reader.take(event);
-            }
-        }
-        assert_eq!(ended.await.unwrap(), Some(0));
+        };
+        let (code, closed) = tokio::join!(server.stop(), goodbye);
+        assert_eq!((code, closed), (Some(0), json!(1012)), "clients retry after a restart");
         let server = home.serve().await;
         let freya = freya.on(&server);
         let message = freya.message(&reply).await;

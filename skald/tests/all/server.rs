@@ -92,7 +92,7 @@ impl Server {
         format!("{}graphql", self.url)
     }
 
-    /// Where the graph is for WebSockets.
+    /// Where the graph is for sockets.
     pub(crate) fn socket(&self) -> String {
         self.graphql().replace("http://", "ws://")
     }

@@ -112,9 +112,9 @@ async fn a_chat_screen_needs_only_the_session_s_events() {
         let input = json!({ "sessionId": session, "content": "Hello", "clientRequestId": request });
         let send = "mutation($input: SendMessageInput!) {
             sendMessage(input: $input) { message { id } reply { id } errors { code } } }";
-        let sent = freya.run(send, json!({ "input": input })).await["sendMessage"].clone();
+        let turn = freya.run(send, json!({ "input": input })).await["sendMessage"].clone();
         let added = socket.event("sessionEvents").await.unwrap();
-        let messages = json!([{ "id": sent["message"]["id"] }, { "id": sent["reply"]["id"] }]);
+        let messages = json!([{ "id": turn["message"]["id"] }, { "id": turn["reply"]["id"] }]);
         assert_eq!((&added["messages"], &added["clientRequestId"]), (&messages, &json!(request)));
         let mut reader = Reader::default();
         let ended = loop {
