@@ -5,6 +5,7 @@
 //! an argument; otherwise it is our fault, and its text goes to the log only.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use async_graphql::{PathSegment, Response, ServerError, Value};
 use serde::Serialize;
@@ -62,6 +63,14 @@ impl Answer {
         Self { errors: vec![error], data: Some(Value::Null), extensions: BTreeMap::new() }
     }
 
+    /// Refuses to send what would be longer than `allowed` bytes.
+    pub(crate) fn within(self, allowed: usize) -> Self {
+        match serde_json::to_writer(Measure { left: allowed }, &self) {
+            Ok(()) => self,
+            Err(_) => Self::interrupted(limit_exceeded("answer", allowed)),
+        }
+    }
+
     pub(crate) fn is_request_error(&self) -> bool {
         self.data.is_none()
     }
@@ -80,6 +89,22 @@ impl Answer {
 
     pub(crate) fn to_json(&self) -> String {
         json(self)
+    }
+}
+
+/// Takes so many bytes and keeps none, so that what is too long is never built.
+struct Measure {
+    left: usize,
+}
+
+impl io::Write for Measure {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn execute<E: Executor>(
 ) -> Answer {
     let execution = AssertUnwindSafe(executor.execute(request)).catch_unwind();
     match tokio::time::timeout(settings.requests.query(), execution).await {
-        Ok(Ok(response)) => Answer::new(response, request_id, settings.documents.complexity),
+        Ok(Ok(response)) => Limits::of(settings).apply(response, request_id),
         Ok(Err(_)) => panicked(request_id),
         Err(_) => Answer::interrupted(timed_out(settings.requests.query())),
     }
@@ -34,14 +34,31 @@ pub(crate) fn subscribe<E: Executor>(
     request_id: &RequestId,
     settings: &Settings,
 ) -> BoxStream<'static, Answer> {
-    let (request_id, complexity) = (request_id.clone(), settings.documents.complexity);
+    let (request_id, limits) = (request_id.clone(), Limits::of(settings));
     let responses = executor.execute_stream(request, None);
     caught(responses)
         .map(move |response| match response {
-            Some(response) => Answer::new(response, &request_id, complexity),
+            Some(response) => limits.apply(response, &request_id),
             None => panicked(&request_id),
         })
         .boxed()
+}
+
+/// What an answer has to know of the settings.
+#[derive(Clone, Copy)]
+struct Limits {
+    complexity: usize,
+    bytes: usize,
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Self {
+        Self { complexity: settings.documents.complexity, bytes: settings.requests.answer_bytes }
+    }
+
+    fn apply(self, response: Response, request_id: &RequestId) -> Answer {
+        Answer::new(response, request_id, self.complexity).within(self.bytes)
+    }
 }
 
 /// `None` once, at the end, if the stream panicked.

@@ -96,8 +96,10 @@ pub struct RequestLimits {
     pub body_bytes: usize,
     /// Time to receive a body, in milliseconds. Default 15,000.
     pub body_read_ms: u64,
-    /// Time to execute a query or mutation, in milliseconds. Default 15,000.
+    /// Time to execute a query, a mutation or one event, in milliseconds. Default 15,000.
     pub query_ms: u64,
+    /// Length of one answer, or of one event, in bytes. Default 16,777,216.
+    pub answer_bytes: usize,
 }
 
 impl RequestLimits {
@@ -112,7 +114,12 @@ impl RequestLimits {
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { body_bytes: 1024 * 1024, body_read_ms: 15_000, query_ms: 15_000 }
+        Self {
+            body_bytes: 1024 * 1024,
+            body_read_ms: 15_000,
+            query_ms: 15_000,
+            answer_bytes: 16 * 1024 * 1024,
+        }
     }
 }
 

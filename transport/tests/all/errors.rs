@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::server::TestServer;
+use crate::websocket::Socket;
 
 #[tokio::test]
 async fn what_a_resolver_says_with_a_code_is_passed_on() {
@@ -97,4 +98,25 @@ async fn many_mistakes_get_a_short_answer() {
     let answer = server.ask(&format!("{{ {long}: nullable }}")).await;
     assert_eq!(answer.code(), "FORBIDDEN");
     assert!(answer.text.len() < 256 * 1024, "{}", answer.text.len());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_not_sent() {
+    let server = TestServer::with_settings(|settings| settings.requests.answer_bytes = 300).await;
+    let ask = async |length: usize| {
+        let variables = json!({ "text": "x".repeat(length) });
+        server.ask_with("query ($text: String!) { echo(text: $text) }", variables).await
+    };
+    // {"data":{"echo":""}} is twenty bytes.
+    assert_eq!(ask(280).await.text.len(), 300);
+    let refused = ask(281).await;
+    assert_eq!((refused.status, &*refused.code()), (200, "LIMIT_EXCEEDED"));
+    assert_eq!((refused.error("limit"), refused.error("allowed")), ("answer".into(), 300.into()));
+    assert!(refused.json()["data"].is_null());
+
+    let mut socket = Socket::ready(&server).await;
+    socket.subscribe("f", "subscription { firehose }").await;
+    let event = socket.message().await;
+    assert_eq!(event["type"], "next");
+    assert_eq!(event["payload"]["errors"][0]["extensions"]["limit"], "answer");
 }
