@@ -25,6 +25,8 @@ pub struct AuthConfig {
     pub hash_workers: usize,
     /// Hashes that may wait for a worker before callers are told to come back. Default 64.
     pub hash_queue: usize,
+    /// Waiting hashes of one address, so that nobody fills the queue alone. Default 8.
+    pub hash_queue_per_address: usize,
     /// How often one may try.
     pub throttle: ThrottleConfig,
     /// Days after which a new signing key takes over. Default 90.
@@ -58,6 +60,10 @@ pub struct ThrottleConfig {
     pub login_per_account: Rate,
     /// Wrong passwords from one address, whatever the account. Default 60 at once, 1800 an hour.
     pub login_per_address: Rate,
+    /// Logins to one account from one address, right or wrong. Default 60 at once, 600 an hour.
+    pub any_login_per_account: Rate,
+    /// Logins from one address, right or wrong. Default 300 at once, 3600 an hour.
+    pub any_login_per_address: Rate,
     /// Registrations from one address. Default 20 at once, 60 an hour.
     pub register_per_address: Rate,
 }
@@ -83,6 +89,7 @@ impl Default for AuthConfig {
             argon2: Argon2Config::default(),
             hash_workers: 0,
             hash_queue: 64,
+            hash_queue_per_address: 8,
             throttle: ThrottleConfig::default(),
             key_rotation_days: 90,
             key_secret: None,
@@ -103,6 +110,8 @@ impl Default for ThrottleConfig {
         Self {
             login_per_account: rate(10, 600),
             login_per_address: rate(60, 1_800),
+            any_login_per_account: rate(60, 600),
+            any_login_per_address: rate(300, 3_600),
             register_per_address: rate(20, 60),
         }
     }
@@ -133,6 +142,8 @@ impl AuthConfig {
         let rates = [
             ("login_per_account", throttle.login_per_account),
             ("login_per_address", throttle.login_per_address),
+            ("any_login_per_account", throttle.any_login_per_account),
+            ("any_login_per_address", throttle.any_login_per_address),
             ("register_per_address", throttle.register_per_address),
         ];
         if !self.weak_hashing && !self.argon2.is_strong() {
@@ -140,6 +151,9 @@ impl AuthConfig {
         }
         if self.access_minutes == 0 || self.refresh_days == 0 || self.sign_in_days == 0 {
             return Err("access_minutes, refresh_days, sign_in_days: must not be 0".into());
+        }
+        if self.hash_queue_per_address == 0 {
+            return Err("hash_queue_per_address: must not be 0".into());
         }
         if self.key_rotation_days == 0 {
             return Err("key_rotation_days: must not be 0".into());

@@ -1,8 +1,9 @@
 //! Buckets of tries: who guesses passwords has to wait, the owner hardly ever.
 //!
 //! A try is counted where a field asks for it, not per request: a hundred
-//! aliases are a hundred tries. The right password gives its try back. Buckets
-//! live in this process; each replica counts for itself.
+//! aliases are a hundred tries. The right password gives its try back; what any
+//! login takes from wider buckets, because it costs a hash, is never given back.
+//! Buckets live in this process; each replica counts for itself.
 
 use std::{
     collections::HashMap,
@@ -28,6 +29,10 @@ pub(crate) enum Key {
     LoginName(String, Option<Network>),
     /// Wrong logins to an account, by whichever of its names.
     LoginAccount(UserId, Option<Network>),
+    /// All logins from an address: a right one costs a hash, too.
+    AnyLoginAddress(Network),
+    /// All logins with a name from an address.
+    AnyLoginName(String, Option<Network>),
     /// Registrations from an address.
     Register(Network),
 }

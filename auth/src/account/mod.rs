@@ -15,6 +15,7 @@ use crate::{
     password::{self, Password},
     revocation::Revocation,
     store,
+    throttle::Network,
 };
 
 pub(crate) use registration::{NewAccount, Registration};
@@ -182,7 +183,7 @@ impl Auth {
     pub async fn set_password_by_login(&self, login: &str, password: &str) -> Result<UserId> {
         let id = self.id_by_login(login).await?;
         let account = self.account(id).await?;
-        let hash = self.hash_new_password(&account, Password::new(password)).await?;
+        let hash = self.hash_new_password(None, &account, Password::new(password)).await?;
         let tx = self.db.begin().await?;
         self.replace_password(tx, &account, &hash, None).await?;
         Ok(id)
@@ -196,12 +197,13 @@ impl Auth {
     /// The hash of a new password, if the policy allows it.
     pub(crate) async fn hash_new_password(
         &self,
+        network: Option<Network>,
         account: &Account,
         password: Password,
     ) -> Result<String> {
         let names = [&*account.username, &*account.email, &*account.display_name];
         password::check_policy("input.newPassword", &password, &names)?;
-        self.passwords.hash(password).await
+        self.passwords.hash(network, password).await
     }
 
     /// Stores a new password and ends the user's sign-ins but one.

@@ -42,7 +42,7 @@ impl Auth {
             self.throttle.take(&Key::Register(network), rate)?;
         }
         let password = asked.password.clone();
-        let new = self.check_registration(asked).await?;
+        let new = self.check_registration(from, asked).await?;
         let mut tx = self.db.begin().await?;
         match store::account::insert(&mut tx, &new).await {
             Ok(()) => {}
@@ -57,7 +57,7 @@ impl Auth {
         Ok(granted)
     }
 
-    async fn check_registration(&self, asked: Registration) -> Result<NewAccount> {
+    async fn check_registration(&self, from: &Origin, asked: Registration) -> Result<NewAccount> {
         let username = Username::parse("input.username", &asked.username)?;
         let (email, email_key) = parse_email("input.email", &asked.email)?;
         let display_name = match &asked.display_name {
@@ -72,7 +72,7 @@ impl Auth {
         let names = [&*username.key, &*email_key, &*display_name];
         password::check_policy("input.password", &asked.password, &names)?;
         Ok(NewAccount {
-            password_hash: self.passwords.hash(asked.password).await?,
+            password_hash: self.passwords.hash(from.network, asked.password).await?,
             account: Account {
                 id: self.ids.next(),
                 username: username.text,
@@ -104,7 +104,7 @@ impl Auth {
             return Err(error);
         }
         if let Some(first) = store::account::credentials_by_request(&self.db, new).await? {
-            let verdict = self.passwords.verify(password, Some(&first.password_hash));
+            let verdict = self.passwords.verify(from.network, password, Some(&first.password_hash));
             if verdict.await? != Verdict::Wrong {
                 return self.sign_in(&first, from).await;
             }

@@ -99,7 +99,7 @@ impl Auth {
     ) -> Result<Option<Credentials>> {
         let mut taken = self.take_tries(network, typed)?;
         let stored = found.as_ref().map(|found| &*found.password_hash);
-        let verdict = self.passwords.verify(password, stored).await;
+        let verdict = self.passwords.verify(network, password, stored).await;
         let verdict = verdict.inspect_err(|_| {
             // A full queue was no guess.
             self.throttle.give_back(&taken);
@@ -123,17 +123,24 @@ impl Auth {
         }
     }
 
-    /// Takes what a guess costs; gives what to give back if it was none.
+    /// Takes what a login costs; gives the part to give back if it was no wrong one.
     fn take_tries(&self, network: Option<Network>, typed: &str) -> Result<Vec<Key>> {
         let rates = &self.config.throttle;
-        let by_address =
-            network.map(|network| (Key::LoginAddress(network), rates.login_per_address));
-        let by_name = (Key::LoginName(typed.to_owned(), network), rates.login_per_account);
-        let mut taken = Vec::new();
-        for (key, rate) in by_address.into_iter().chain([by_name]) {
-            self.throttle.take(&key, rate)?;
-            taken.push(key);
+        if let Some(network) = network {
+            let all = Key::AnyLoginAddress(network);
+            self.throttle.take(&all, rates.any_login_per_address)?;
         }
+        let all = Key::AnyLoginName(typed.to_owned(), network);
+        self.throttle.take(&all, rates.any_login_per_account)?;
+        let mut taken = Vec::new();
+        if let Some(network) = network {
+            let by_address = Key::LoginAddress(network);
+            self.throttle.take(&by_address, rates.login_per_address)?;
+            taken.push(by_address);
+        }
+        let by_name = Key::LoginName(typed.to_owned(), network);
+        self.throttle.take(&by_name, rates.login_per_account)?;
+        taken.push(by_name);
         Ok(taken)
     }
 
@@ -251,7 +258,7 @@ impl Auth {
         };
         let known = self.check_password(network, &whom, found, current).await?;
         let known = known.ok_or_else(wrong)?;
-        let hash = self.hash_new_password(&account, new).await?;
+        let hash = self.hash_new_password(network, &account, new).await?;
         let mut tx = self.db.begin().await?;
         if !store::account::lock_credentials(&mut tx, &known).await? {
             return Err(wrong());

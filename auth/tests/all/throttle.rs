@@ -118,7 +118,35 @@ async fn who_knows_the_password_may_sign_in_all_day() {
         for _ in 0..80 {
             let payload = world.try_login(&home, "freya", PASSWORD).await;
             assert_eq!(payload["errors"], json!([]));
+            world.later(TimeDelta::seconds(6));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn even_right_logins_have_an_end() {
+    let mut config = AuthConfig::for_tests();
+    config.throttle.any_login_per_account.burst = 5;
+    config.throttle.any_login_per_address.burst = 7;
+    story_with(config, async |world| {
+        world.register("freya").await;
+        world.register("loki").await;
+        let home = Person::at("10.0.0.1");
+        let code = async |who: &Person, login: &str| {
+            let payload = world.try_login(who, login, PASSWORD).await;
+            payload["errors"][0]["code"].clone()
+        };
+        for _ in 0..5 {
+            assert_eq!(code(&home, "freya").await, json!(null));
+        }
+        assert_eq!(code(&home, "freya").await, "RATE_LIMITED");
+        // Six of seven are used up: one is left for others who live there.
+        assert_eq!(code(&home, "loki").await, json!(null));
+        assert_eq!(code(&home, "loki").await, "RATE_LIMITED");
+        assert_eq!(code(&Person::at("10.0.0.2"), "freya").await, json!(null));
+        world.later(TimeDelta::seconds(6));
+        assert_eq!(code(&home, "freya").await, json!(null));
     })
     .await;
 }
