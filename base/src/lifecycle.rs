@@ -9,6 +9,9 @@ use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// Time that tasks have to save what there is, once they were told to end.
+const LAST_WORDS: Duration = Duration::from_secs(15);
+
 /// Spawns tasks and ends them in order.
 #[derive(Clone, Default)]
 pub struct Lifecycle {
@@ -46,7 +49,7 @@ impl Lifecycle {
         &self.tasks
     }
 
-    /// Ends all tasks: asks, waits for `grace`, insists, waits for the rest.
+    /// Ends all tasks: asks, waits for `grace`, insists, and waits a last moment.
     pub async fn stop(&self, grace: Duration) {
         self.soft.cancel();
         self.tasks.close();
@@ -54,6 +57,8 @@ impl Lifecycle {
             tracing::info!("tasks still run after the grace period: ending them");
         }
         self.hard.cancel();
-        self.tasks.wait().await;
+        if timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
+            tracing::error!(tasks = self.tasks.len(), "tasks did not end and are given up");
+        }
     }
 }

@@ -74,7 +74,7 @@ fn check_folder(config: &Config) -> Result<String, String> {
     let shown = config.data.display();
     match std::fs::metadata(&config.data) {
         Err(_) => Ok(format!("{shown} will be created")),
-        Ok(folder) if folder.permissions().mode() & 0o077 == 0 => {
+        Ok(folder) if folder.permissions().mode().trailing_zeros() >= 6 => {
             Ok(format!("{shown} is readable by its owner alone"))
         }
         Ok(_) => Err(format!("{shown} can be read by others: chmod 700 {shown}")),
@@ -103,6 +103,6 @@ async fn check_model(app: &skald_core::App, model: String) -> Result<String, Str
         }
         Err("ended without a word".to_owned())
     };
-    let answer = timeout(Duration::from_secs(60), first_text).await;
+    let answer = timeout(Duration::from_mins(1), first_text).await;
     answer.unwrap_or_else(|_| Err("does not answer within a minute".into()))
 }

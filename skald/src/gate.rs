@@ -2,7 +2,7 @@
 
 use async_graphql::Request;
 use async_trait::async_trait;
-use skald_auth::{Auth, ClientAddress, TokenError, Verifier};
+use skald_auth::{Auth, ClientAddress, TokenError, UserAgent, Verifier};
 use skald_base::Viewer;
 use skald_core::{App, graphql::prepare};
 use skald_transport::{AuthenticationError, Authenticator, Caller, Credentials, Readiness};
@@ -27,19 +27,22 @@ impl Gate {
     fn preparation(
         &self,
         viewer: Viewer,
-        address: ClientAddress,
+        (address, agent): (ClientAddress, UserAgent),
     ) -> impl Fn(Request) -> Request + Send + Sync + 'static {
         let (auth, app) = (self.auth.clone(), self.app.clone());
-        move |request| prepare(&app, viewer, request).data(address).data(auth.loader())
+        move |request| {
+            let request = prepare(&app, viewer, request).data(auth.loader());
+            request.data(address).data(agent.clone())
+        }
     }
 }
 
 #[async_trait]
 impl Authenticator for Gate {
     async fn authenticate(&self, credentials: Credentials) -> Result<Caller, AuthenticationError> {
-        let address = ClientAddress(credentials.peer);
+        let client = (ClientAddress(credentials.peer), UserAgent(credentials.user_agent));
         let Some(token) = credentials.bearer else {
-            return Ok(Caller::new(None, self.preparation(Viewer::Anonymous, address)));
+            return Ok(Caller::new(None, self.preparation(Viewer::Anonymous, client)));
         };
         let verified = self.verifier.verify(&token).map_err(|error| AuthenticationError {
             message: match error {
@@ -50,7 +53,7 @@ impl Authenticator for Gate {
         })?;
         let ended = self.verifier.watch(&verified);
         let expires_at = verified.expires_at;
-        let preparation = self.preparation(Viewer::from(verified), address);
+        let preparation = self.preparation(Viewer::from(verified), client);
         Ok(Caller::new(Some(expires_at), preparation).revoked_by(ended))
     }
 }

@@ -21,6 +21,9 @@ use crate::{
     wire::{self, Databases},
 };
 
+/// Time that sockets have to say goodbye.
+const SOCKETS_END: Duration = Duration::from_secs(5);
+
 /// Serves until a signal, then ends in order.
 pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     let config = config::load(&options.options)?;
@@ -59,8 +62,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     };
     lifecycle.spawn(signalled);
     server.await.context("the server failed")?;
-    shutdown.tasks.close();
-    shutdown.tasks.wait().await;
+    shutdown.finish(SOCKETS_END).await;
     lifecycle.stop(Duration::from_secs(config.grace_seconds)).await;
     databases.close().await;
     Ok(())
@@ -69,12 +71,11 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
 /// The first line is for scripts, the others for people.
 fn greet(config: &Config, databases: &Databases, app: &App, url: &str) {
     say(&format!("ready {url}"));
-    let page = match PAGE.is_empty() {
-        false => format!("  play     {url} is GraphiQL: open it in a browser and follow the tour"),
-        true => {
-            "  play     the page was not built: npm ci && npm run build in web/, then build again"
-                .into()
-        }
+    let page = if PAGE.is_empty() {
+        "  play     the page was not built: npm ci && npm run build in web/, then build again"
+            .into()
+    } else {
+        format!("  play     {url} is GraphiQL: open it in a browser and follow the tour")
     };
     say(&page);
     say(&format!(

@@ -127,3 +127,21 @@ async fn a_chat_screen_needs_only_the_session_s_events() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_player_recognises_their_devices() {
+    each_home(async |home| {
+        let server = home.serve().await;
+        let mut freya = Player::anonymous(&server);
+        freya.http = reqwest::Client::builder().user_agent("Lantern/2 (phone)").build().unwrap();
+        let register = "mutation { register(input: { username: \"freya\", email: \"f@example.org\",
+            password: \"a lantern for every window\" }) { accessToken errors { code } } }";
+        let data = freya.run(register, json!({})).await;
+        freya.token = data["register"]["accessToken"].as_str().map(ToOwned::to_owned);
+        let devices = "{ viewer { account { signIns { userAgent current } } } }";
+        let data = freya.run(devices, json!({})).await;
+        let phone = json!([{ "userAgent": "Lantern/2 (phone)", "current": true }]);
+        assert_eq!(data["viewer"]["account"]["signIns"], phone);
+    })
+    .await;
+}
