@@ -2,7 +2,7 @@
 
 mod registration;
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 use skald_base::{
     Error, Result, Role, SignInId, Tx, UserError, UserErrorCode, UserId, Viewer,
     graph::{Page, Slice, TextRule},
@@ -22,6 +22,9 @@ pub(crate) use registration::{NewAccount, Registration};
 
 /// Below this age a user is a minor.
 const ADULT_MONTHS: Months = Months::new(18 * 12);
+
+/// The least that two moments differ in both databases.
+const TICK: TimeDelta = TimeDelta::microseconds(1);
 
 /// What is known of a user; the password's hash is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -163,12 +166,13 @@ impl Auth {
         if !store::account::set_role(&mut tx, user, role).await? {
             return Err(Error::not_found("user"));
         }
-        // After the row is locked: of two changes at once, the later one counts.
-        let now = self.clock.now();
+        // The account is locked now: this change comes after the last one by every clock.
+        let last = store::revocation::last_role_change(&mut tx, user).await?;
+        let at = last.map_or(self.clock.now(), |last| self.clock.now().max(last + TICK));
         let change = Revocation::RoleChanged(user, role);
-        store::revocation::insert(&mut tx, &self.ids, change, now).await?;
+        store::revocation::insert(&mut tx, &self.ids, change, at).await?;
         tx.commit().await?;
-        self.revocations.apply(change, now);
+        self.revocations.apply(change, at);
         tracing::info!(%user, ?role, "role changed");
         self.account(user).await
     }

@@ -66,6 +66,19 @@ pub(crate) async fn since(
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
+const LAST_ROLE_CHANGE: &str = "
+    SELECT created_at
+    FROM revocation
+    WHERE account_id = $1
+    ORDER BY created_at DESC
+    LIMIT 1";
+
+/// When a user's role changed last, as far as it is still noted.
+pub(crate) async fn last_role_change(tx: &mut Tx, user: UserId) -> Result<Option<DateTime<Utc>>> {
+    let last: Option<(DateTime<Utc>,)> = tx.query(LAST_ROLE_CHANGE).bind(user).optional().await?;
+    Ok(last.map(|(at,)| at))
+}
+
 const PURGE: &str = "DELETE FROM revocation WHERE created_at < $1";
 
 /// Forgets what was revoked before `before`.

@@ -134,6 +134,27 @@ async fn a_new_role_closes_the_sockets_of_the_old_one() {
 }
 
 #[tokio::test]
+async fn the_last_role_counts_whatever_the_clocks_say() {
+    story(async |world| {
+        let other = restart(&world).await;
+        let freya = world.register("freya").await;
+        let role = |world: &World| {
+            let verified = world.auth.verifier().verify(freya.token()).unwrap();
+            verified.viewer.role
+        };
+        world.auth.set_role_by_login("freya", skald_base::Role::Admin).await.unwrap();
+        world.later(TimeDelta::seconds(-20));
+        other.auth.set_role_by_login("freya", skald_base::Role::Moderator).await.unwrap();
+        world.auth.set_role_by_login("freya", skald_base::Role::User).await.unwrap();
+        for world in [&world, &other] {
+            world.auth.catch_up().await.unwrap();
+            assert_eq!(role(world), skald_base::Role::User);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_background_task_does_so_by_itself_and_ends_with_the_process() {
     story(async |world| {
         let other = restart(&world).await;
