@@ -11,9 +11,10 @@ mod schema;
 mod serve;
 mod wire;
 
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use self::cli::{Cli, Command};
 
@@ -35,9 +36,16 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("cannot start: {error}"), 1),
+    };
+    let outcome = runtime.block_on(run(cli));
+    // Work that never waits for anything cannot be stopped, but it can be left behind.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(message)) => complain(&message, 2),
         Err(Failure::Work(message)) => complain(&message, 1),

@@ -12,7 +12,7 @@ use skald_core::{
     App,
     graphql::{BoxedValue, CoreMutation, CoreQuery, CoreSubscription, ResolveUser, UserDirectory},
 };
-use skald_transport::DocumentLimits;
+use skald_transport::{Settings, TimeLimit};
 
 use crate::cli::Subgraph;
 
@@ -28,7 +28,7 @@ pub(crate) struct Mutation(AuthMutation, CoreMutation);
 pub(crate) type MergedSchema = Schema<Query, Mutation, CoreSubscription>;
 
 /// Builds the all-in-one schema; without services it can only be printed.
-pub(crate) fn merged(services: Option<(Auth, App)>, limits: &DocumentLimits) -> MergedSchema {
+pub(crate) fn merged(services: Option<(Auth, App)>, settings: &Settings) -> MergedSchema {
     // Only `User` stands in both: any other conflict must panic here.
     let builder = Schema::build_with_ignore_name_conflicts(
         Query::default(),
@@ -36,7 +36,8 @@ pub(crate) fn merged(services: Option<(Auth, App)>, limits: &DocumentLimits) -> 
         CoreSubscription,
         ["User"],
     )
-    .limit_complexity(limits.complexity)
+    .limit_complexity(settings.documents.complexity)
+    .extension(TimeLimit::new(&settings.requests))
     .disable_suggestions();
     match services {
         None => builder.finish(),
@@ -50,7 +51,7 @@ pub(crate) fn merged(services: Option<(Auth, App)>, limits: &DocumentLimits) -> 
 pub(crate) fn print(subgraph: Option<Subgraph>) -> String {
     let federation = || SDLExportOptions::new().federation().sorted_fields().sorted_enum_items();
     match subgraph {
-        None => merged(None, &DocumentLimits::default()).sdl(),
+        None => merged(None, &Settings::default()).sdl(),
         Some(Subgraph::Core) => {
             skald_core::graphql::core_schema(None).sdl_with_options(federation())
         }

@@ -37,7 +37,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
 
     let shutdown = Shutdown::default();
     let router = Transport {
-        executor: schema::merged(Some((auth.clone(), app.clone())), &config.transport.documents),
+        executor: schema::merged(Some((auth.clone(), app.clone())), &config.transport),
         authenticator: Arc::new(Gate::new(auth.clone(), app.clone())),
         readiness: Arc::new(Health(databases.clone())),
         assets: PAGE,
