@@ -177,7 +177,7 @@ impl CharacterQuery {
     async fn characters(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which characters; all that you may read if absent.")] filter: Option<
+        #[graphql(desc = "Which characters; the catalogue and your own if absent.")] filter: Option<
             CharacterFilter,
         >,
         #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
