@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    client::Player,
-    server::{each_home, sqlite_home},
+    client::{Player, Reader, read_to_end},
+    server::{LOG_FILE, each_home, sqlite_home},
 };
 
 #[tokio::test]
@@ -124,4 +124,34 @@ async fn pages_of_pages_are_refused_before_they_are_read() {
     socket.subscribe(&events, json!({})).await;
     let answer = socket.anything().await;
     assert_eq!(answer["payload"][0]["extensions"]["limit"], "complexity", "{answer}");
+}
+
+#[tokio::test]
+async fn the_log_tells_no_secrets_and_no_stories() {
+    each_home(async |home| {
+        let file = home.data().join("log");
+        let shown = file.display().to_string();
+        let server = home.serve_with(&[("SKALD_LOG__FILTER", "debug"), (LOG_FILE, &shown)]).await;
+        let freya = Player::register(&server, "freya").await;
+        let session = freya.begin().await;
+        let reply = freya.send(&session, "The key lies under the blue stone.").await;
+        let (mut socket, _) = freya.watch(&reply, 0).await;
+        let (reader, _) = read_to_end(&mut socket, Reader::default()).await;
+        // Requests that fail are what a log is most tempted to quote.
+        freya.ask("{ session(id: \"The blue stone\") { id } }", json!({})).await;
+        freya.ask("{ viewer { The blue stone", json!({})).await;
+        let forger = Player { token: Some("blue-stone-token".into()), ..freya.clone() };
+        forger.ask("{ viewer { id } }", json!({})).await;
+        assert_eq!(server.stop().await, Some(0));
+        let log = std::fs::read_to_string(file).unwrap();
+        assert!(log.contains("user registered"), "there is a log: {log}");
+        let words = reader.text();
+        let words: Vec<&str> = words.split_inclusive('.').take(2).map(str::trim).collect();
+        let secrets = [freya.token.unwrap(), freya.refresh_token.unwrap()];
+        let told = ["a lantern for every window", "blue stone", "blue-stone-token", "@example.org"];
+        for secret in told.into_iter().chain(secrets.iter().map(String::as_str)).chain(words) {
+            assert!(!log.contains(secret), "the log tells {secret:?}");
+        }
+    })
+    .await;
 }

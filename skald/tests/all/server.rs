@@ -11,6 +11,9 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
+/// The pseudo-setting that sends a server's log to a file.
+pub(crate) const LOG_FILE: &str = "TEST_LOG_FILE";
+
 /// A folder and databases that outlive the processes on them.
 pub(crate) struct Home {
     databases: Option<(TestDb, TestDb)>,
@@ -73,6 +76,9 @@ impl Home {
         // Tests share one address, and register more often than people do.
         command.env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}");
         command.envs(settings.iter().copied()).args(["serve", "--listen", "127.0.0.1:0"]);
+        if let Some((_, file)) = settings.iter().find(|(name, _)| *name == LOG_FILE) {
+            command.stderr(std::fs::File::create(file).unwrap());
+        }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next_line().await.unwrap().expect("the server says something");
