@@ -127,7 +127,8 @@ pub async fn send(
     }
     let parent = open_parent(&mut change, new.parent_id).await?;
     let speaker = choose_speaker(&mut change, new.speaker_id, parent.as_ref()).await?;
-    let message = player_message(&mut change, parent.as_ref(), made.message, new.content).await?;
+    let message =
+        player_message(&mut change, parent.as_ref(), (made.message, user.id), new.content).await?;
     let job = Job { speaker, instruction: None, temperature: None, minor: user.minor };
     let order = Order { id: made.reply, user: user.id, job, model: None };
     let reply = start_reply(&mut change, Some(&message), order).await?;

@@ -35,7 +35,7 @@ pub(crate) async fn open_parent(
 pub(super) async fn player_message(
     change: &mut SessionChange<'_>,
     parent: Option<&Message>,
-    id: Option<MessageId>,
+    (id, user): (Option<MessageId>, UserId),
     content: String,
 ) -> Result<Message> {
     let place = place_below(change, parent).await?;
@@ -43,10 +43,11 @@ pub(super) async fn player_message(
         Some(id) => store::persona::find_any(&mut change.tx, id).await?,
         None => None,
     };
+    let nobody = || crate::prompt::template::player(&change.session.settings.language).to_owned();
     let author = Author {
-        author_name: persona.as_ref().map_or("Player".into(), |p| p.profile.name.clone()),
+        author_name: persona.as_ref().map_or_else(nobody, |p| p.profile.name.clone()),
         author_avatar_url: persona.as_ref().and_then(|p| p.profile.avatar_url.clone()),
-        author_user_id: Some(change.session.owner_id),
+        author_user_id: Some(user),
         author_persona_id: persona.map(|persona| persona.id),
         author_character_id: None,
     };
