@@ -1,6 +1,12 @@
 //! Watching a session: replay, live events, falling behind.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -353,7 +359,7 @@ async fn play(world: World, tale: Tale, seed: u64) {
 }
 
 /// Joins at some moment and reads until the title is set; the events.
-async fn watch(world: World, tale: Tale, seed: u64) -> Client {
+async fn watch(world: World, tale: Tale, seed: u64, joined: Arc<AtomicUsize>) -> Client {
     let mut dice = StdRng::seed_from_u64(seed);
     tokio::time::sleep(Duration::from_millis(dice.random_range(0..300))).await;
     let from_start = dice.random_bool(0.4);
@@ -370,6 +376,8 @@ async fn watch(world: World, tale: Tale, seed: u64) -> Client {
         client = Client::after(first["sequence"].as_i64().unwrap() - i64::from(is_stored));
         client.take(&first);
     }
+    // Whoever reads from the start hears of the title however late they come.
+    joined.fetch_add(1, Ordering::SeqCst);
     loop {
         let event = events.next().await.unwrap();
         client.take(&event);
@@ -394,11 +402,12 @@ async fn however_busy_a_session_is_every_promise_holds() {
         let tale = world.tale(freya()).await;
         let mut players = JoinSet::new();
         let mut watchers = JoinSet::new();
+        let joined = Arc::new(AtomicUsize::new(0));
         for seed in 0..8 {
             players.spawn(play(world.clone(), tale.clone(), seed));
         }
         for seed in 100..124 {
-            watchers.spawn(watch(world.clone(), tale.clone(), seed));
+            watchers.spawn(watch(world.clone(), tale.clone(), seed, joined.clone()));
         }
         players.join_all().await;
         let running = "{ runningReplies { id } }";
@@ -407,10 +416,12 @@ async fn however_busy_a_session_is_every_promise_holds() {
         }
         // Joins after the end hear nothing of it.
         for seed in 200..204 {
-            watchers.spawn(watch(world.clone(), tale.clone(), seed));
+            watchers.spawn(watch(world.clone(), tale.clone(), seed, joined.clone()));
         }
         crate::harness::eventually(async || world.app.replies.is_idle()).await;
-        tokio::time::sleep(Duration::from_millis(350)).await;
+        let everybody = watchers.len();
+        let are_there = async || joined.load(Ordering::SeqCst) == everybody;
+        crate::harness::eventually(are_there).await;
         let update = json!({ "id": tale.session, "title": "The end" });
         world.does(freya(), "updateSession", update).await;
         let clients = watchers.join_all().await;
