@@ -8,7 +8,7 @@ use skald_core::App;
 use skald_transport::{Shutdown, Transport, serve};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 
 use crate::{
@@ -49,14 +49,14 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
+    // Before anybody hears that it is ready: a signal that nobody waits for kills.
+    let signals = Signals::new().context("cannot listen for signals")?;
     let stop = shutdown.clone();
     let server = serve(listener, router, shutdown.clone());
     greet(&config, &databases, &app, &format!("http://{address}/"));
 
     let signalled = async move {
-        if let Err(error) = wait_for_signal().await {
-            tracing::error!(%error, "cannot listen for signals");
-        }
+        signals.next().await;
         tracing::info!("stopping: letting replies finish");
         stop.closing.cancel();
     };
@@ -89,12 +89,23 @@ fn greet(config: &Config, databases: &Databases, app: &App, url: &str) {
     say(&format!("  stories  lie in {place}"));
 }
 
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _signal = terminate.recv() => {}
-        _signal = interrupt.recv() => {}
+/// The signals by which a server is asked to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they do not kill the process.
+    fn new() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn next(mut self) {
+        tokio::select! {
+            _signal = self.terminate.recv() => {}
+            _signal = self.interrupt.recv() => {}
+        }
+    }
 }

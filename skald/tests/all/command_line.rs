@@ -146,3 +146,12 @@ async fn the_data_folder_is_nobody_else_s_to_read() {
     let mode = std::fs::metadata(&data).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
+
+#[tokio::test]
+async fn a_server_can_be_stopped_the_moment_it_is_ready() {
+    let home = sqlite_home();
+    for _ in 0..5 {
+        let server = home.serve().await;
+        assert_eq!(server.stop().await, Some(0), "ended in order, not killed");
+    }
+}
