@@ -61,6 +61,13 @@ async fn a_message_is_answered_while_the_client_watches() {
         assert_eq!(said["status"], "COMPLETE");
         assert_eq!(said["author"]["name"], "Astrid");
         assert_eq!(said["author"]["persona"]["id"], tale.persona.as_str());
+        let author = "query($id: ID!) { message(id: $id) { author { user { id } } } }";
+        let writer = async |id: &Value| {
+            let message = world.ask(freya(), author, json!({ "id": id })).await;
+            message["author"]["user"]["id"].clone()
+        };
+        assert_eq!(writer(&said["id"]).await, freya().id().unwrap().to_string());
+        assert_eq!(writer(&reply["id"]).await, Value::Null);
         assert_eq!(reply["status"], "PENDING");
         assert_eq!(reply["content"], "");
         assert_eq!(reply["parentId"], said["id"]);
