@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use futures_util::StreamExt;
 use skald_base::Lifecycle;
-use skald_core::llm::{Chunk, Request, Role, Story, Turn};
+use skald_core::llm::{Chunk, Request};
 use tokio::{
     net::TcpListener,
     time::{Duration, timeout},
@@ -83,18 +83,11 @@ fn check_folder(config: &Config) -> Result<String, String> {
 
 /// Asks the model for one word, as a story would.
 async fn check_model(app: &skald_core::App, model: String) -> Result<String, String> {
-    let request = Request {
-        model,
-        system: "Answer briefly.".into(),
-        turns: vec![Turn { role: Role::User, text: "Hello".into() }],
-        stop: Vec::new(),
-        max_output_tokens: 64,
-        temperature: None,
-        seed: 1,
-        story: Story { attempt: 1, language: "en".into(), ..Story::default() },
-    };
+    let model = app.model(&model).ok_or("there is no such model")?;
+    let request = Request::question(&model, "Answer briefly.", "Hello");
     let first_text = async {
-        let mut stream = app.llm.stream(request).await.map_err(|error| error.to_string())?;
+        let reply = app.llm.stream(request).await.map_err(|error| error.to_string())?;
+        let mut stream = reply.chunks;
         while let Some(chunk) = stream.next().await {
             if matches!(chunk, Ok(Chunk::Content(_))) {
                 return Ok("answers".to_owned());

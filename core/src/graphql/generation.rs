@@ -41,18 +41,24 @@ pub(super) enum ReplyFailureCode {
     RateLimited,
     /// The provider's allowance is used up.
     Quota,
-    /// The provider refused the server's key.
+    /// The provider refused the server's key; choose another model, or tell the host.
     Auth,
+    /// The provider has no such model, or not any more; choose another one.
+    ModelNotFound,
     /// The provider refused the request.
     BadRequest,
     /// The provider's filter blocked the prompt or the reply; word it differently.
     Blocked,
     /// The model is overloaded; try again in a moment.
     Overloaded,
+    /// The model's server cannot be reached; try again, or choose another model.
+    Unreachable,
     /// The model did not answer in time.
     Timeout,
     /// The model's answer was cut off.
     Cut,
+    /// The model ended without a word of the story; try again.
+    Empty,
     /// The provider's answer could not be read.
     Protocol,
     /// The character, the persona and the instructions alone do not fit into the model's context.

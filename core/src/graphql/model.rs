@@ -40,8 +40,8 @@ impl From<llm::Model> for Model {
             name: model.name,
             description: model.description,
             roles: vec![ModelRole::Story],
-            context_tokens: model.context_tokens,
-            thinks: model.thinks,
+            context_tokens: model.abilities.context_tokens,
+            thinks: model.abilities.thinks,
             rehearsal: model.rehearsal,
             is_default: false,
         }

@@ -1,137 +1,157 @@
-//! Models that write: one trait, typed errors, and who stands behind a model id.
+//! Models that write, judge and embed: what they are asked, what they answer.
 //!
-//! A provider turns a [`Request`] into a stream of [`Chunk`]s. Dropping the
-//! stream cancels the call. A new provider is a file beside this one that
-//! implements [`Llm`], and one line where the application is wired.
+//! The engine talks to one [`Llm`], which is all models of this server. Behind
+//! it stand providers, each a wire format. A provider turns a [`Request`] into
+//! a stream of [`Chunk`]s; dropping the stream cancels the call. A new provider
+//! is a folder beside these that implements [`Provider`].
+//!
+//! ```text
+//! request                 what a model is asked: blocks of a prompt, options, story
+//! model                   what models can do and cost
+//! error                   why one did not write
+//! http, sse               how bytes travel
+//! offline                 the storyteller that needs no key
+//! ```
 
+pub mod error;
+pub mod http;
+pub mod model;
 pub mod offline;
-
-use std::time::Duration;
+pub mod request;
+pub mod sse;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+
+pub use self::{
+    error::{LlmError, LlmErrorKind},
+    model::{Abilities, LastTurn, Model, ModelRole, Price, Sampler, Thinking},
+    request::{NarratorTask, Options, Output, Request, Role, Story, Turn, Voice},
+};
 
 /// The chunks of one reply, in order; the last one is [`Chunk::Finished`].
 ///
 /// A stream that ends without it was cut. An error ends the stream.
 pub type ChunkStream = BoxStream<'static, Result<Chunk, LlmError>>;
 
-/// A provider of models.
+/// All models of this server.
 #[async_trait]
 pub trait Llm: Send + Sync + 'static {
-    /// The models it offers, best first.
+    /// The models on offer, the default storyteller first.
     fn models(&self) -> Vec<Model>;
 
-    /// Starts a reply. The stream's first item may take as long as the model thinks.
-    async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError>;
+    /// The model with this id.
+    fn model(&self, id: &str) -> Option<Model> {
+        self.models().into_iter().find(|model| model.id == id)
+    }
+
+    /// What was chosen for a role, if anything was.
+    fn role(&self, role: ModelRole) -> Option<RoleChoice> {
+        let model = self.models().into_iter().find(|model| model.roles.contains(&role))?;
+        Some(RoleChoice { model: model.id, fallback: None, options: Options::default() })
+    }
+
+    /// The body of the HTTP request that [`Llm::stream`] would send; none if there is no wire.
+    fn body(&self, _request: &Request) -> Option<String> {
+        None
+    }
+
+    /// Starts a reply. Both this and the stream's first item may take as long as the model thinks.
+    async fn stream(&self, request: Request) -> Result<Reply, LlmError>;
+
+    /// The exact size of a prompt in tokens, if its provider counts.
+    async fn count(&self, _request: &Request) -> Result<Option<u32>, LlmError> {
+        Ok(None)
+    }
+
+    /// The embeddings of these texts by the embedding role's model, in their order.
+    async fn embed(&self, _texts: &[String], _for: Purpose) -> Result<Vec<Vec<f32>>, LlmError> {
+        Err(LlmError::new(LlmErrorKind::ModelNotFound).detail("no embedding model is configured"))
+    }
 }
 
-/// A model that can be chosen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// The id by which clients choose it, such as `skald/offline`.
+/// One wire format, spoken to one server. Model ids are the server's own.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// The body of the HTTP request that [`Provider::stream`] would send. Pure and repeatable.
+    fn body(&self, request: &Request) -> String;
+
+    /// Starts a reply.
+    async fn stream(&self, request: Request) -> Result<Reply, LlmError>;
+
+    /// The exact size of a prompt in tokens, if the server counts.
+    async fn count(&self, request: &Request) -> Result<Option<u32>, LlmError>;
+
+    /// The models that the server says it has, and what it says of them.
+    async fn list(&self) -> Result<Vec<Listed>, LlmError>;
+
+    /// Unit vectors for these texts, in their order.
+    async fn embed(&self, call: Embedding<'_>) -> Result<Vec<Vec<f32>>, LlmError>;
+}
+
+/// A reply that has begun.
+pub struct Reply {
+    /// The body that was sent, if it differs from [`Llm::body`]'s because the server
+    /// refused that one and another form had to be found.
+    pub body: Option<String>,
+    /// What the model writes.
+    pub chunks: ChunkStream,
+}
+
+impl From<ChunkStream> for Reply {
+    fn from(chunks: ChunkStream) -> Self {
+        Self { body: None, chunks }
+    }
+}
+
+/// What an operator chose for a role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleChoice {
+    /// The id of the model.
+    pub model: String,
+    /// The id of the model that takes over when it cannot write.
+    pub fallback: Option<String>,
+    /// How it is called.
+    pub options: Options,
+}
+
+/// A model as its server lists it; absent is what the server does not say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// The server's own id.
     pub id: String,
     /// The name people read.
-    pub name: String,
-    /// What it is, in a sentence.
-    pub description: String,
-    /// How many tokens of prompt and reply together it takes.
-    pub context_tokens: u32,
-    /// Whether it thinks before it writes, visibly.
-    pub thinks: bool,
-    /// Whether it exists for rehearsing a client's states, not for stories.
-    pub rehearsal: bool,
+    pub name: Option<String>,
+    /// Tokens of prompt and reply together.
+    pub context_tokens: Option<u32>,
+    /// Tokens of reply at most.
+    pub output_tokens: Option<u32>,
+    /// Whether it embeds instead of writing.
+    pub embeds: bool,
+    /// What it costs now.
+    pub price: Option<Price>,
 }
 
-/// What a model is asked to write.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The model's id.
-    pub model: String,
-    /// Standing instructions: who is who, how to write.
-    pub system: String,
-    /// The conversation, oldest first; never empty, ends with [`Role::User`].
-    pub turns: Vec<Turn>,
-    /// Texts at which the model should stop, without writing them.
-    pub stop: Vec<String>,
-    /// Tokens of reply at most, thought included.
-    pub max_output_tokens: u32,
-    /// How freely to choose words; the model's own default if absent.
-    pub temperature: Option<f32>,
-    /// Makes a repeatable model repeat itself; differs for every swipe.
-    pub seed: u64,
-    /// What the story is about, for providers that need no prose prompt.
-    pub story: Story,
+/// Texts to embed.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedding<'a> {
+    /// The server's own id of the model.
+    pub model: &'a str,
+    /// How long the vectors should be; the model's own length if absent.
+    pub dimensions: Option<u32>,
+    /// What the vectors are for.
+    pub purpose: Purpose,
+    /// The texts.
+    pub texts: &'a [String],
 }
 
-/// The facts behind the prompt, in structure: what `offline` weaves its prose from.
-#[derive(Clone, Debug, Default)]
-pub struct Story {
-    /// Which attempt at this reply it is, counted from 1.
-    pub attempt: u32,
-    /// The session's language as a BCP 47 tag, such as `en` or `ru`.
-    pub language: String,
-    /// Who writes the reply: a character's name, or none for the narrator.
-    pub speaker: Option<String>,
-    /// What the narrator is asked for, if the narrator writes.
-    pub task: Option<NarratorTask>,
-    /// The name of the player's persona.
-    pub player: String,
-    /// The names of all characters on stage.
-    pub cast: Vec<String>,
-    /// Sentences about the speaker: description, personality, scenario.
-    pub about_speaker: String,
-    /// Sentences about the player's persona.
-    pub about_player: String,
-    /// What the player wrote last.
-    pub last_line: String,
-    /// An instruction for this reply alone.
-    pub instruction: Option<String>,
-    /// How many messages stand on the path.
-    pub depth: u32,
-    /// In which grammatical person the story is told.
-    pub voice: Voice,
-}
-
-/// In which grammatical person a character's replies are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Voice {
-    /// "I raise the lantern."
-    First,
-    /// "You see her raise the lantern."
-    Second,
-    /// "Mira raises the lantern."
-    #[default]
-    Third,
-}
-
-/// What the narrator is asked to write.
+/// What embeddings are for: some models embed a question unlike its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NarratorTask {
-    /// Describe where we are.
-    Scene,
-    /// Move to another place or time.
-    Transition,
-    /// Tell what has happened so far.
-    Recap,
-}
-
-/// One turn of the conversation, as a model sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub text: String,
-}
-
-/// Who speaks in a model's conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The player, and everything the model should answer to.
-    User,
-    /// The model's own earlier replies.
-    Model,
+pub enum Purpose {
+    /// To be found.
+    Document,
+    /// To find.
+    Query,
 }
 
 /// A piece of a reply as it arrives.
@@ -141,12 +161,14 @@ pub enum Chunk {
     Content(String),
     /// Hidden reasoning; never part of the story.
     Thought(String),
-    /// The end, with what it cost.
+    /// What the call has cost so far; a later one replaces it.
+    Usage(Usage),
+    /// The end, with what it cost, if the provider says.
     Finished {
         /// Why the model stopped.
         reason: FinishReason,
         /// Tokens in and out.
-        usage: Usage,
+        usage: Option<Usage>,
     },
 }
 
@@ -170,53 +192,4 @@ pub struct Usage {
     pub output: u32,
     /// Tokens of hidden reasoning.
     pub thought: u32,
-}
-
-/// Why a model did not write, as far as the provider tells.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LlmError {
-    /// Too many requests just now.
-    #[error("the model's provider asks to slow down")]
-    RateLimited {
-        /// When to try again, if the provider says.
-        retry_after: Option<Duration>,
-    },
-    /// The day's or the account's allowance is used up.
-    #[error("the provider's quota is used up")]
-    Quota,
-    /// The key is missing, wrong or not allowed.
-    #[error("the provider refused the key")]
-    Auth,
-    /// The provider did not understand the request.
-    #[error("the provider refused the request: {0}")]
-    BadRequest(String),
-    /// The provider's filter refused the prompt or the reply.
-    #[error("the provider's filter blocked this: {0}")]
-    Blocked(String),
-    /// The provider is overloaded or away.
-    #[error("the model is overloaded")]
-    Overloaded,
-    /// Nothing came in time.
-    #[error("the model did not answer in time")]
-    Timeout,
-    /// The stream ended before its end.
-    #[error("the model's answer was cut off")]
-    Cut,
-    /// The answer was not what the wire format says.
-    #[error("the provider's answer could not be read: {0}")]
-    Protocol(String),
-}
-
-impl LlmError {
-    /// Whether the same request may succeed later.
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::RateLimited { .. } | Self::Overloaded | Self::Timeout | Self::Cut => true,
-            Self::Quota
-            | Self::Auth
-            | Self::BadRequest(_)
-            | Self::Blocked(_)
-            | Self::Protocol(_) => false,
-        }
-    }
 }

@@ -142,10 +142,10 @@ pub fn plan(scene: &Scene, budget: Budget) -> Result<Plan, TooLarge> {
 }
 
 impl Plan {
-    /// The blocks of the system prompt, as one text.
-    pub fn system(&self) -> String {
+    /// The blocks of the system prompt.
+    pub fn system(&self) -> Vec<String> {
         let blocks = self.blocks.iter().filter(|block| block.role.is_none());
-        join(blocks.map(|block| block.text.as_str()))
+        blocks.map(|block| block.text.clone()).collect()
     }
 
     /// The conversation: neighbours of one role merged, a user's turn first and last.
@@ -154,19 +154,16 @@ impl Plan {
         for block in &self.blocks {
             let Some(role) = block.role else { continue };
             match turns.last_mut() {
-                Some(last) if last.role == role => {
-                    last.text.push_str("\n\n");
-                    last.text.push_str(&block.text);
-                }
-                Some(_) | None => turns.push(Turn { role, text: block.text.clone() }),
+                Some(last) if last.role == role => last.blocks.push(block.text.clone()),
+                Some(_) | None => turns.push(Turn::new(role, block.text.clone())),
             }
         }
         // Some models refuse a conversation that begins or ends with their own words.
         if turns.first().is_none_or(|turn| turn.role == Role::Model) {
-            turns.insert(0, Turn { role: Role::User, text: "(The scene opens.)".into() });
+            turns.insert(0, Turn::new(Role::User, "(The scene opens.)"));
         }
         if turns.last().is_some_and(|turn| turn.role == Role::Model) {
-            turns.push(Turn { role: Role::User, text: "(The scene goes on.)".into() });
+            turns.push(Turn::new(Role::User, "(The scene goes on.)"));
         }
         turns
     }

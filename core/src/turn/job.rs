@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     character::CharacterId,
-    llm::{FinishReason, LlmError},
+    llm::{FinishReason, LlmError, LlmErrorKind},
     session::SessionId,
     tree::MessageId,
 };
@@ -137,11 +137,14 @@ pub enum FailureCode {
     RateLimited,
     Quota,
     Auth,
+    ModelNotFound,
     BadRequest,
     Blocked,
     Overloaded,
+    Unreachable,
     Timeout,
     Cut,
+    Empty,
     Protocol,
     PromptTooLarge,
     Internal,
@@ -151,11 +154,16 @@ impl FailureCode {
     /// Whether trying again later may help.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::RateLimited | Self::Overloaded | Self::Timeout | Self::Cut | Self::Internal => {
-                true
-            }
+            Self::RateLimited
+            | Self::Overloaded
+            | Self::Unreachable
+            | Self::Timeout
+            | Self::Cut
+            | Self::Empty
+            | Self::Internal => true,
             Self::Quota
             | Self::Auth
+            | Self::ModelNotFound
             | Self::BadRequest
             | Self::Blocked
             | Self::Protocol
@@ -166,16 +174,20 @@ impl FailureCode {
 
 impl From<&LlmError> for Failure {
     fn from(error: &LlmError) -> Self {
-        let code = match error {
-            LlmError::RateLimited { .. } => FailureCode::RateLimited,
-            LlmError::Quota => FailureCode::Quota,
-            LlmError::Auth => FailureCode::Auth,
-            LlmError::BadRequest(_) => FailureCode::BadRequest,
-            LlmError::Blocked(_) => FailureCode::Blocked,
-            LlmError::Overloaded => FailureCode::Overloaded,
-            LlmError::Timeout => FailureCode::Timeout,
-            LlmError::Cut => FailureCode::Cut,
-            LlmError::Protocol(_) => FailureCode::Protocol,
+        let code = match error.kind {
+            LlmErrorKind::RateLimited => FailureCode::RateLimited,
+            LlmErrorKind::Quota => FailureCode::Quota,
+            LlmErrorKind::Auth => FailureCode::Auth,
+            LlmErrorKind::ModelNotFound => FailureCode::ModelNotFound,
+            LlmErrorKind::BadRequest => FailureCode::BadRequest,
+            LlmErrorKind::ContextOverflow => FailureCode::PromptTooLarge,
+            LlmErrorKind::Blocked => FailureCode::Blocked,
+            LlmErrorKind::Overloaded => FailureCode::Overloaded,
+            LlmErrorKind::Unreachable => FailureCode::Unreachable,
+            LlmErrorKind::Timeout => FailureCode::Timeout,
+            LlmErrorKind::Cut => FailureCode::Cut,
+            LlmErrorKind::Empty => FailureCode::Empty,
+            LlmErrorKind::Protocol => FailureCode::Protocol,
         };
         Self { code, message: error.to_string() }
     }

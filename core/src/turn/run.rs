@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::App,
     events::{Channel, EventBody, ReplyProgress, ReplyStep},
-    llm::{Chunk, ChunkStream, LlmError, Usage},
+    llm::{Chunk, ChunkStream, LlmError, LlmErrorKind, Usage},
     session::change::SessionChange,
     store,
     tree::MessageStatus,
@@ -39,7 +39,7 @@ pub(crate) struct Ending {
 
 /// How one attempt ended.
 enum Outcome {
-    Complete(Finish, Usage),
+    Complete(Finish, Option<Usage>),
     Stopped,
     /// The process is going down.
     Ending,
@@ -166,24 +166,13 @@ async fn attempt(app: &App, reply: &Reply, running: &RunningReply) -> Outcome {
         stream = app.llm.stream(request) => stream,
     };
     match stream {
-        Ok(stream) => read(app, running, stream).await,
+        Ok(reply) => read(app, running, reply.chunks).await,
         Err(error) => failed(&error),
     }
 }
 
 fn failed(error: &LlmError) -> Outcome {
-    let after = match error {
-        LlmError::RateLimited { retry_after } => *retry_after,
-        LlmError::Quota
-        | LlmError::Auth
-        | LlmError::BadRequest(_)
-        | LlmError::Blocked(_)
-        | LlmError::Overloaded
-        | LlmError::Timeout
-        | LlmError::Cut
-        | LlmError::Protocol(_) => None,
-    };
-    Outcome::Failed(Failure::from(error), after)
+    Outcome::Failed(Failure::from(error), error.retry_after)
 }
 
 /// Text that has arrived and not yet travelled on.
@@ -197,6 +186,7 @@ struct Pending {
 async fn read(app: &App, running: &RunningReply, mut stream: ChunkStream) -> Outcome {
     let mut pending = Pending::default();
     let mut last_publish: Option<Instant> = None;
+    let mut spent: Option<Usage> = None;
     let outcome = loop {
         let due = pending.since.map(|since| since + COALESCE);
         let chunk = tokio::select! {
@@ -214,11 +204,12 @@ async fn read(app: &App, running: &RunningReply, mut stream: ChunkStream) -> Out
         match chunk {
             Some(Ok(Chunk::Content(text))) => pending.content.extend(storable(&text)),
             Some(Ok(Chunk::Thought(text))) => pending.thought.extend(storable(&text)),
+            Some(Ok(Chunk::Usage(usage))) => spent = Some(usage),
             Some(Ok(Chunk::Finished { reason, usage })) => {
-                break Outcome::Complete(reason.into(), usage);
+                break Outcome::Complete(reason.into(), usage.or(spent));
             }
             Some(Err(error)) => break failed(&error),
-            None => break failed(&LlmError::Cut),
+            None => break failed(&LlmErrorKind::Cut.into()),
         }
         // The first text after a silence travels at once; a flood travels in bunches.
         if last_publish.is_none_or(|last| last.elapsed() >= COALESCE) {
@@ -308,12 +299,12 @@ fn ending(draft: Draft, outcome: Outcome) -> Option<Ending> {
     let (status, finish_reason, usage, failure) = match outcome {
         Outcome::Lost => return None,
         Outcome::Complete(reason, usage) if has_text => {
-            (MessageStatus::Complete, Some(reason), Some(usage), None)
+            (MessageStatus::Complete, Some(reason), usage, None)
         }
         Outcome::Complete(_, usage) => {
             let message = "the model answered with no text".into();
-            let failure = Failure { code: FailureCode::Protocol, message };
-            (MessageStatus::Failed, None, Some(usage), Some(failure))
+            let failure = Failure { code: FailureCode::Empty, message };
+            (MessageStatus::Failed, None, usage, Some(failure))
         }
         Outcome::Stopped => (MessageStatus::Stopped, None, None, None),
         Outcome::Ending => (MessageStatus::Interrupted, None, None, None),

@@ -5,7 +5,7 @@ use skald_base::Result;
 use super::{Failure, FailureCode, NarratorTask, Reply, Speaker};
 use crate::{
     app::App,
-    llm::{self, Request},
+    llm::{self, Options, Output, Request},
     prompt::{self, Scene},
     session::NarrativeVoice,
     store,
@@ -18,7 +18,8 @@ const WINDOW: i64 = 400;
 pub(super) async fn request(app: &App, reply: &Reply) -> Result<Result<Request, Failure>> {
     let scene = read(app, reply).await?;
     let model = app.model(&reply.model);
-    let budget = prompt::Budget::for_context(model.map_or(8192, |model| model.context_tokens));
+    let abilities = model.map(|model| model.abilities).unwrap_or_default();
+    let budget = prompt::Budget::for_context(abilities.context_tokens);
     let plan = match prompt::plan(&scene, budget) {
         Ok(plan) => plan,
         Err(too_large) => {
@@ -29,11 +30,13 @@ pub(super) async fn request(app: &App, reply: &Reply) -> Result<Result<Request, 
     let job = &reply.job.0;
     Ok(Ok(Request {
         model: reply.model.clone(),
+        abilities,
         system: plan.system(),
         turns: plan.turns(),
         stop: vec![format!("\n{}:", scene.player_name())],
         max_output_tokens: budget.reply,
-        temperature: job.temperature,
+        options: Options { temperature: job.temperature, ..Options::default() },
+        output: Output::Prose,
         seed: seed(reply),
         story: story(&scene, reply),
     }))

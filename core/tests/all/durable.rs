@@ -11,7 +11,7 @@ use skald_base::{
 use skald_core::{
     Limits, MIGRATIONS,
     llm::{
-        LlmError,
+        LlmError, LlmErrorKind,
         offline::{Offline, Pace},
     },
 };
@@ -342,10 +342,10 @@ async fn a_model_that_breaks_the_rules_breaks_nothing_else() {
         call.end().await;
         let message = world.ends(freya(), &reply).await;
         assert_eq!(message["status"], "FAILED");
-        assert_eq!(message["generation"]["failure"]["code"], "PROTOCOL");
+        assert_eq!(message["generation"]["failure"]["code"], "EMPTY");
 
         let (reply, call) = ask().await;
-        call.fail(LlmError::BadRequest(crate::script::PANIC.into())).await;
+        call.fail(LlmError::new(LlmErrorKind::BadRequest).detail(crate::script::PANIC)).await;
         let message = world.ends(freya(), &reply).await;
         assert_eq!(message["status"], "FAILED");
         assert_eq!(message["generation"]["failure"]["code"], "INTERNAL");

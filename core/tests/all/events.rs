@@ -14,7 +14,7 @@ use skald_core::{
     Limits,
     events::EventBody,
     llm::{
-        LlmError,
+        LlmError, LlmErrorKind,
         offline::{Offline, Pace},
     },
     session::SessionId,
@@ -277,7 +277,7 @@ async fn who_falls_behind_over_a_retry_starts_over() {
             }
         }
         let mut quick = world.watch_reply(freya(), json!({ "id": reply }));
-        call.fail(LlmError::RateLimited { retry_after: Some(Duration::ZERO) }).await;
+        call.fail(LlmError::new(LlmErrorKind::RateLimited).after(Duration::ZERO)).await;
         let call = script.call().await;
         call.think("Another idea, and a longer one").await;
         quick.until(|event| event["text"] == "Another idea, and a longer one").await;

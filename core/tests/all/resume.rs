@@ -1,7 +1,7 @@
 //! Watching one reply: joining late, resuming anywhere, choosing channels.
 
 use serde_json::{Value, json};
-use skald_core::llm::LlmError;
+use skald_core::llm::{LlmError, LlmErrorKind};
 
 use crate::{
     client::{Text, units},
@@ -118,7 +118,7 @@ async fn what_was_shown_of_an_attempt_that_failed_is_void() {
         let mut events = world.watch_reply(freya(), json!({ "id": reply }));
         call.think("First idea.").await;
         events.until(|event| event["text"] == "First idea.").await;
-        call.fail(LlmError::RateLimited { retry_after: Some(std::time::Duration::ZERO) }).await;
+        call.fail(LlmError::new(LlmErrorKind::RateLimited).after(std::time::Duration::ZERO)).await;
         let retry = events.until(|event| event["stage"] == "RETRYING").await;
         assert_eq!(retry["failure"]["code"], "RATE_LIMITED");
         assert!(retry["retryAt"].is_string());
@@ -150,7 +150,7 @@ async fn whoever_joins_while_a_reply_waits_to_be_retried_learns_why() {
         let reply = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
         let mut early = world.watch_reply(freya(), json!({ "id": reply }));
         let soon = Some(std::time::Duration::from_mins(1));
-        script.call().await.fail(LlmError::RateLimited { retry_after: soon }).await;
+        script.call().await.fail(LlmError::new(LlmErrorKind::RateLimited).after(soon)).await;
         let told = early.until(|event| event["stage"] == "RETRYING").await;
         let mut late = world.watch_reply(freya(), json!({ "id": reply }));
         assert_eq!(late.next().await.unwrap(), told);

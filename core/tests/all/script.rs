@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use skald_core::llm::{
-    Chunk, ChunkStream, FinishReason, Llm, LlmError, Model, Request, Usage, offline::Offline,
+    Abilities, Chunk, FinishReason, Llm, LlmError, LlmErrorKind, Model, ModelRole, Reply, Request,
+    Usage, offline::Offline,
 };
 use tokio::{
     sync::{Mutex, mpsc},
@@ -44,22 +45,24 @@ impl Llm for Scripted {
             id: MODEL.into(),
             name: "Scripted".into(),
             description: "Says what the test says.".into(),
-            context_tokens: 32_768,
-            thinks: true,
+            roles: [ModelRole::Story].into(),
+            abilities: Abilities { context_tokens: 32_768, thinks: true, ..Abilities::default() },
+            prices: Vec::new(),
             rehearsal: false,
         };
         let other = Model { id: "test/other".into(), ..model.clone() };
         vec![model, other]
     }
 
-    async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError> {
+    async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
         let (pen, page) = mpsc::channel(64);
         let call = Call { request, pen };
-        self.0.send(call).await.map_err(|_| LlmError::Overloaded)?;
+        self.0.send(call).await.map_err(|_| LlmErrorKind::Overloaded)?;
         let page = ReceiverStream::new(page).inspect(|chunk| {
-            assert_ne!(*chunk, Err(LlmError::BadRequest(PANIC.into())), "a bug in a provider");
+            let panic = LlmError::new(LlmErrorKind::BadRequest).detail(PANIC);
+            assert_ne!(*chunk, Err(panic), "a bug in a provider");
         });
-        Ok(page.boxed())
+        Ok(page.boxed().into())
     }
 }
 
@@ -86,7 +89,7 @@ impl Call {
 
     pub(crate) async fn end(self) {
         let usage = Usage { prompt: 100, cached: 10, output: 20, thought: 3 };
-        let end = Chunk::Finished { reason: FinishReason::Stop, usage };
+        let end = Chunk::Finished { reason: FinishReason::Stop, usage: Some(usage) };
         self.pen.send(Ok(end)).await.unwrap();
     }
 
@@ -111,11 +114,11 @@ impl Llm for Hurried {
         self.0.models()
     }
 
-    async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError> {
+    async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
         let answer = self.0.stream(request).await;
         answer.map_err(|error| {
-            if let LlmError::RateLimited { .. } = error {
-                return LlmError::RateLimited { retry_after: Some(Duration::from_millis(5)) };
+            if error.kind == LlmErrorKind::RateLimited {
+                return error.after(Duration::from_millis(5));
             }
             error
         })

@@ -137,7 +137,7 @@ async fn swipes_stand_side_by_side() {
         assert_eq!(swiped["session"]["head"]["id"], second.as_str());
         let call = script.call().await;
         assert_eq!(call.request.model, "test/other");
-        assert_eq!(call.request.temperature, Some(1.5));
+        assert_eq!(call.request.options.temperature, Some(1.5));
         assert_eq!(call.request.story.instruction.as_deref(), Some("Twice!"));
         call.tell("Twice.").await;
         world.ends(freya(), &second).await;

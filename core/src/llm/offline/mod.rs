@@ -20,7 +20,9 @@ pub use self::pace::Pace;
 use self::prose::Size;
 use self::rehearsal::Rehearsal;
 pub use self::script::estimate_tokens;
-use super::{ChunkStream, Llm, LlmError, Model, Request};
+use super::{
+    Abilities, Llm, LlmError, LlmErrorKind, Model, ModelRole, Price, Reply, Request, Sampler,
+};
 
 /// The storyteller's id; rehearsals are named after it, as in `skald/offline:slow`.
 pub const MODEL_ID: &str = "skald/offline";
@@ -48,7 +50,7 @@ impl Offline {
         let named = suffix.and_then(|suffix| suffix.strip_prefix(':')).and_then(Rehearsal::find);
         match named.filter(|_| self.rehearsals) {
             Some(rehearsal) => Ok(Some(rehearsal)),
-            None => Err(LlmError::BadRequest(format!("there is no model {model:?}"))),
+            None => Err(LlmErrorKind::ModelNotFound.into()),
         }
     }
 }
@@ -61,8 +63,14 @@ impl Llm for Offline {
             name: "Offline storyteller".to_owned(),
             description: "A stand-in that writes from templates, without a key or a network."
                 .to_owned(),
-            context_tokens: CONTEXT_TOKENS,
-            thinks: true,
+            roles: [ModelRole::Story].into(),
+            abilities: Abilities {
+                context_tokens: CONTEXT_TOKENS,
+                thinks: true,
+                samplers: [Sampler::Seed].into(),
+                ..Abilities::default()
+            },
+            prices: vec![Price::default()],
             rehearsal: false,
         };
         let listed = if self.rehearsals { Rehearsal::ALL.as_slice() } else { &[] };
@@ -79,7 +87,7 @@ impl Llm for Offline {
         std::iter::once(storyteller.clone()).chain(rehearsals).collect()
     }
 
-    async fn stream(&self, request: Request) -> Result<ChunkStream, LlmError> {
+    async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
         let rehearsal = self.rehearsal(&request.model)?;
         if let Some(rehearsal) = rehearsal {
             rehearsal.refuse(request.story.attempt)?;
@@ -88,10 +96,11 @@ impl Llm for Offline {
         // Not the generator of the prose, so that how text is cut never changes what it says.
         let mut cuts = StdRng::seed_from_u64(request.seed.rotate_left(32));
         let script = script::script(&request, &reply, &mut cuts);
-        Ok(match rehearsal {
+        let chunks = match rehearsal {
             Some(rehearsal) => pace::play(rehearsal.stage(script), rehearsal.pace(self.pace)),
             None => pace::play(script, self.pace),
-        })
+        };
+        Ok(chunks.into())
     }
 }
 

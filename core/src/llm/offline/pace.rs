@@ -27,7 +27,7 @@ impl Pace {
     async fn keep(self, chunk: &Chunk) {
         let units = match chunk {
             Chunk::Content(text) | Chunk::Thought(text) => weight(text),
-            Chunk::Finished { .. } => return,
+            Chunk::Usage(_) | Chunk::Finished { .. } => return,
         };
         match self {
             Self::Instant => tokio::task::yield_now().await,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::super::{Chunk, FinishReason, LlmError};
+use super::super::{Chunk, FinishReason, LlmError, LlmErrorKind};
 use super::pace::Pace;
 use super::prose::Size;
 use super::script::{Step, estimate_tokens};
@@ -112,9 +112,11 @@ impl Rehearsal {
     /// The error with which a call is refused outright, if it is.
     pub(super) fn refuse(self, attempt: u32) -> Result<(), LlmError> {
         match self {
-            Self::RateLimited => Err(LlmError::RateLimited { retry_after: Some(RETRY_AFTER) }),
-            Self::RetriesTwice if attempt <= OVERLOADED_ATTEMPTS => Err(LlmError::Overloaded),
-            Self::Auth => Err(LlmError::Auth),
+            Self::RateLimited => Err(LlmError::new(LlmErrorKind::RateLimited).after(RETRY_AFTER)),
+            Self::RetriesTwice if attempt <= OVERLOADED_ATTEMPTS => {
+                Err(LlmErrorKind::Overloaded.into())
+            }
+            Self::Auth => Err(LlmErrorKind::Auth.into()),
             Self::RetriesTwice
             | Self::Slow
             | Self::Thinking
@@ -149,7 +151,7 @@ impl Rehearsal {
 }
 
 fn blocked(reason: &str) -> Step {
-    Step::Fail(LlmError::Blocked(reason.to_owned()))
+    Step::Fail(LlmError::new(LlmErrorKind::Blocked).detail(reason))
 }
 
 /// Keeps the thought and the first pieces of text, as many as `how_many` of all; no end.
@@ -169,7 +171,9 @@ fn run_out(script: &mut Vec<Step>) {
         script.pop();
     }
     let written: String = script.iter().filter_map(text).collect();
-    usage.output = estimate_tokens(&written);
+    if let Some(usage) = &mut usage {
+        usage.output = estimate_tokens(&written);
+    }
     script.push(Step::Send(Chunk::Finished { reason: FinishReason::Length, usage }));
 }
 
@@ -180,7 +184,7 @@ fn ends_sentence(piece: &str) -> bool {
 fn text(step: &Step) -> Option<&str> {
     match step {
         Step::Send(Chunk::Content(text)) => Some(text),
-        Step::Send(Chunk::Thought(_) | Chunk::Finished { .. })
+        Step::Send(Chunk::Thought(_) | Chunk::Usage(_) | Chunk::Finished { .. })
         | Step::Wait(_)
         | Step::Fail(_)
         | Step::Hang => None,

@@ -57,7 +57,7 @@ pub(super) fn script(request: &Request, reply: &Reply, rng: &mut StdRng) -> Vec<
     let text = within(stopped, left);
     let finished = Chunk::Finished {
         reason: if text.len() < stopped.len() { FinishReason::Length } else { FinishReason::Stop },
-        usage: usage(request, thought, text),
+        usage: Some(usage(request, thought, text)),
     };
     let thought = pieces(thought, rng).into_iter().map(Chunk::Thought);
     let thought: Vec<Chunk> = thought.collect();
@@ -66,8 +66,8 @@ pub(super) fn script(request: &Request, reply: &Reply, rng: &mut StdRng) -> Vec<
 }
 
 fn usage(request: &Request, thought: &str, text: &str) -> Usage {
-    let prompt: u64 =
-        weight(&request.system) + request.turns.iter().map(|turn| weight(&turn.text)).sum::<u64>();
+    let prompt: u64 = weight(&request.system_text())
+        + request.turns.iter().map(|turn| weight(&turn.text())).sum::<u64>();
     Usage {
         prompt: u32::try_from(prompt.div_ceil(UNITS_PER_TOKEN)).unwrap_or(u32::MAX),
         cached: 0,

@@ -152,7 +152,7 @@ impl Weaver<'_> {
             .turns
             .iter()
             .filter(|turn| turn.role == Role::Model)
-            .filter_map(|turn| detail::quotable(turn.text.split(['.', '\n']).next()?))
+            .filter_map(|turn| detail::quotable(turn.blocks.first()?.split(['.', '\n']).next()?))
             .collect();
         let step = replies.len().div_ceil(3).max(1);
         replies.into_iter().step_by(step).collect()

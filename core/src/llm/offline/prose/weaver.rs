@@ -145,7 +145,9 @@ fn place(request: &Request, tongue: &'static Tongue) -> Option<&'static Place> {
     let earlier = request.turns.iter().rev().skip(1).filter(|turn| turn.role == Role::User);
     let clues = [instruction, &story.last_line]
         .into_iter()
-        .chain(earlier.take(REMEMBERED_TURNS).map(|turn| turn.text.as_str()))
+        .chain(
+            earlier.take(REMEMBERED_TURNS).flat_map(|turn| turn.blocks.iter().map(String::as_str)),
+        )
         .chain([story.about_speaker.as_str()]);
     for clue in clues {
         let place = mentioned(tongue.places, clue);
@@ -185,6 +187,7 @@ fn told(request: &Request) -> String {
     let replies = request.turns.iter().rev().filter(|turn| turn.role == Role::Model);
     replies
         .take(REMEMBERED_TURNS)
-        .flat_map(|turn| turn.text.chars().take(REMEMBERED_CHARS).chain(['\n']))
+        .flat_map(|turn| turn.blocks.iter())
+        .flat_map(|text| text.chars().take(REMEMBERED_CHARS).chain(['\n']))
         .collect()
 }

@@ -6,7 +6,10 @@ mod replies;
 
 use futures_util::StreamExt;
 
-use super::super::{Chunk, FinishReason, NarratorTask, Role, Story, Turn, Usage, Voice};
+use super::super::{
+    Chunk, ChunkStream, FinishReason, NarratorTask, Options, Output, Role, Story, Turn, Usage,
+    Voice,
+};
 use super::prose as weaving;
 use super::*;
 
@@ -18,11 +21,13 @@ fn request(language: &str, seed: u64) -> Request {
     let last_line = pick("Что спрятано в погребе?", "What is hidden in the cellar?");
     Request {
         model: MODEL_ID.to_owned(),
-        system: pick("Ты Мира.", "You are Mira."),
-        turns: vec![Turn { role: Role::User, text: last_line.clone() }],
+        abilities: Abilities::default(),
+        system: vec![pick("Ты Мира.", "You are Mira.")],
+        turns: vec![Turn::new(Role::User, last_line.clone())],
         stop: Vec::new(),
         max_output_tokens: 4_000,
-        temperature: None,
+        options: Options::default(),
+        output: Output::Prose,
         seed,
         story: Story {
             attempt: 1,
@@ -59,8 +64,8 @@ struct Played {
 }
 
 async fn play(request: Request) -> Played {
-    let stream = Offline::new(Pace::Instant, true).stream(request).await.unwrap();
-    collect(stream).await
+    let reply = Offline::new(Pace::Instant, true).stream(request).await.unwrap();
+    collect(reply.chunks).await
 }
 
 async fn collect(mut stream: ChunkStream) -> Played {
@@ -77,7 +82,10 @@ async fn collect(mut stream: ChunkStream) -> Played {
                 assert!(played.text.is_empty(), "thought comes first");
                 played.thought.push_str(&text);
             }
-            Ok(Chunk::Finished { reason, usage }) => played.end = Some((reason, usage)),
+            Ok(Chunk::Usage(_)) => {}
+            Ok(Chunk::Finished { reason, usage }) => {
+                played.end = Some((reason, usage.unwrap()));
+            }
             Err(error) => played.error = Some(error),
         }
     }

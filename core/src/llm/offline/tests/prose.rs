@@ -71,7 +71,7 @@ fn a_new_story_is_told_what_writes_it_and_only_then() {
     opening.story.depth = 2;
     let first = text(&opening);
     assert!(first.ends_with("a stand-in that writes from templates.)"), "{first}");
-    opening.turns.insert(0, Turn { role: Role::Model, text: first });
+    opening.turns.insert(0, Turn::new(Role::Model, first));
     assert!(!text(&opening).contains("offline storyteller"));
     assert!(!text(&request("en", 3)).contains("offline storyteller"));
 }
@@ -83,12 +83,12 @@ fn later_replies_do_not_repeat_earlier_ones() {
         story.seed = seed;
         let reply = text(&story);
         for turn in story.turns.iter().filter(|turn| turn.role == Role::Model) {
-            let earlier: HashSet<&str> = sentences(&turn.text).into_iter().collect();
+            let earlier: HashSet<&str> = sentences(&turn.blocks[0]).into_iter().collect();
             let again =
                 sentences(&reply).into_iter().filter(|sentence| earlier.contains(sentence)).count();
-            assert!(again <= 2, "{again} sentences again:\n{reply}\n---\n{}", turn.text);
+            assert!(again <= 2, "{again} sentences again:\n{reply}\n---\n{}", turn.text());
         }
-        story.turns.insert(0, Turn { role: Role::Model, text: reply });
+        story.turns.insert(0, Turn::new(Role::Model, reply));
     }
 }
 

@@ -49,20 +49,22 @@ async fn models_are_listed_and_unknown_ones_refused() {
         let refused = Offline::new(Pace::Instant, true)
             .stream(Request { model: model.to_owned(), ..request("en", 1) })
             .await;
-        assert!(matches!(refused.err(), Some(LlmError::BadRequest(_))), "{model}");
+        assert_eq!(refused.err(), Some(LlmErrorKind::ModelNotFound.into()), "{model}");
     }
     let hidden = Request { model: "skald/offline:slow".to_owned(), ..request("en", 1) };
-    assert!(matches!(
+    assert_eq!(
         Offline::new(Pace::Instant, false).stream(hidden).await.err(),
-        Some(LlmError::BadRequest(_))
-    ));
+        Some(LlmErrorKind::ModelNotFound.into())
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn text_comes_at_sixty_tokens_a_second() {
     let started = Instant::now();
-    let played =
-        collect(Offline::new(Pace::default(), false).stream(request("en", 2)).await.unwrap()).await;
+    let played = collect(
+        Offline::new(Pace::default(), false).stream(request("en", 2)).await.unwrap().chunks,
+    )
+    .await;
     let (_, usage) = played.end.unwrap();
     let rate = f64::from(usage.output + usage.thought) / started.elapsed().as_secs_f64();
     assert!((45.0..=62.0).contains(&rate), "{rate} tokens a second");
