@@ -121,9 +121,8 @@ impl<W: Wire> Double<W> {
 
     /// Fails so many calls for text, then works.
     pub fn fails_times(&self, times: usize, fault: W::Fault) {
-        for _ in 0..times {
-            self.fails_once(fault.clone());
-        }
+        let faults = std::iter::repeat_n(fault, times);
+        faults.for_each(|fault| self.fails_once(fault));
     }
 
     /// Fails every call for text.

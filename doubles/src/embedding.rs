@@ -28,7 +28,9 @@ fn normalise(mut vector: Vec<f32>) -> Vec<f32> {
         vector.iter_mut().take(1).for_each(|value| *value = 1.0);
         return vector;
     }
-    vector.iter_mut().for_each(|value| *value /= length);
+    for value in &mut vector {
+        *value /= length;
+    }
     vector
 }
 

@@ -1,6 +1,6 @@
 //! What a model says in one answer, in chunks whose tokens are counted.
 
-use crate::script::Planned;
+use crate::script::{JsonShape, Planned};
 use crate::story;
 use crate::tokens;
 
@@ -45,7 +45,7 @@ impl Speech {
         let text = text.get(..end).unwrap_or_default();
         let thoughts = planned.thoughts.as_deref().unwrap_or_default();
         let mut left = wish.limit.unwrap_or(usize::MAX);
-        let mut cut_short = false;
+        let mut cut_short = wish.json && planned.json_shape == JsonShape::Truncated;
         let mut take = |text| {
             let mut taken = Vec::new();
             for part in story::chunks(text, planned.words_per_chunk) {

@@ -10,7 +10,7 @@ use super::{Gemini, check};
 use crate::call::Call;
 use crate::reply::{Piece, Reply};
 use crate::script::Planned;
-use crate::speech::{Chunk, Speech, Wish, text_of, tokens_of};
+use crate::speech::{Chunk, Speech, Wish};
 use crate::story;
 use crate::tokens;
 
@@ -50,7 +50,7 @@ pub(crate) fn generate(
     let frame = Frame::new(gemini, call, model);
     let fault = planned.fault.as_ref();
     if let Some(Fault::PromptBlocked(reason)) = fault {
-        return deliver(call, vec![frame.blocked(reason)]);
+        return deliver(call, &[frame.blocked(reason)]);
     }
     let mut planned = planned.clone();
     if fault.is_some_and(Fault::needs_thoughts) && planned.thoughts.is_none() {
@@ -67,8 +67,12 @@ pub(crate) fn generate(
     if let Some(fault) = fault {
         fault.shape(&mut events);
     }
-    let reply = deliver(call, events.iter().map(|event| frame.chunk(event)).collect());
-    fault.map_or(reply.clone(), |fault| fault.damage(reply, call))
+    let chunks: Vec<_> = events.iter().map(|event| frame.chunk(event)).collect();
+    let reply = deliver(call, &chunks);
+    match fault {
+        Some(fault) => fault.damage(reply, call),
+        None => reply,
+    }
 }
 
 /// `countTokens`, in both of its forms.
@@ -96,10 +100,10 @@ fn thinking_is_off(config: &Value, model: &Model) -> bool {
 
 fn wish(request: &Value) -> Wish {
     let config = &request["generationConfig"];
-    let users = list(&request["contents"]).iter().filter(|turn| turn["role"] != "model");
+    let user = list(&request["contents"]).iter().rfind(|turn| turn["role"] != "model");
     let stops = list(&config["stopSequences"]).iter().filter_map(Value::as_str);
     Wish {
-        turn: users.last().map(text_of_turn).unwrap_or_default(),
+        turn: user.map(text_of_turn).unwrap_or_default(),
         limit: config["maxOutputTokens"].as_u64().and_then(|limit| usize::try_from(limit).ok()),
         stops: stops.map(str::to_owned).collect(),
         json: config["responseMimeType"] == "application/json",
@@ -132,7 +136,6 @@ fn events(speech: &Speech, thoughts_shown: bool) -> Vec<Event> {
         events.push(so_far.clone());
     }
     let finish = if speech.cut_short { "MAX_TOKENS" } else { "STOP" };
-    debug_assert_eq!(so_far.text_tokens, tokens_of(&speech.text), "{}", text_of(&speech.text));
     events.push(so_far.ending(vec![json!({ "text": "" })], finish));
     events
 }
@@ -199,14 +202,14 @@ impl Frame {
 }
 
 /// As events, as an array that grows (a stream without `alt=sse`), or in one piece.
-fn deliver(call: &Call, chunks: Vec<Value>) -> Reply {
+fn deliver(call: &Call, chunks: &[Value]) -> Reply {
     if call.path.ends_with(":generateContent") {
-        return Reply::json(200, &whole(&chunks));
+        return Reply::json(200, &whole(chunks));
     }
     if call.query_value("alt") == Some("sse") {
         return Reply::events(chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")));
     }
-    array(&chunks)
+    array(chunks)
 }
 
 /// The chunks as one JSON array, written bit by bit.

@@ -135,11 +135,11 @@ fn config(config: &Value) -> Result<(), Refusal> {
 fn schema(config: &Value) -> Result<(), Refusal> {
     let mime = config["responseMimeType"].as_str().unwrap_or("text/plain");
     if !matches!(mime, "text/plain" | "application/json" | "text/x.enum") {
-        return Err(invalid(format!(
+        return Err(invalid(
             "* GenerateContentRequest.generation_config.response_mime_type: allowed mimetypes \
              are `text/plain`, `application/json`, `application/xml`, `application/yaml` and \
-             `text/x.enum`.\n"
-        )));
+             `text/x.enum`.\n",
+        ));
     }
     let (plain, json) = (&config["responseSchema"], &config["responseJsonSchema"]);
     if !plain.is_null() && !json.is_null() {

@@ -74,7 +74,9 @@ fn vector(model: &Model, json: &Value, at: &str) -> Result<Vec<f32>, Refusal> {
     let mut values = embedding::embed(&text, dimensions);
     if model.id == "gemini-embedding-001" && dimensions < 3072 {
         // This model leaves a shortened vector as short as it became.
-        values.iter_mut().for_each(|value| *value *= 0.7);
+        for value in &mut values {
+            *value *= 0.7;
+        }
     }
     Ok(values)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::OpenAi;
-use super::check::{self, list};
+use super::check::{self, list, one_or_many};
 use super::error::{self, Refusal};
 use super::fault::Fault;
 use super::profile::{Done, Overflow, Profile, ReasoningField, Role, Traits, UsageForm};
@@ -64,10 +64,7 @@ fn wish(request: &Value, traits: &Traits) -> Result<Wish, Refusal> {
     let messages = list(&request["messages"]);
     let turn = messages.iter().rfind(|message| message["role"] == "user");
     let limit = request["max_completion_tokens"].as_u64().or(request["max_tokens"].as_u64());
-    let stops = match &request["stop"] {
-        Value::String(stop) => vec![stop.clone()],
-        stops => list(stops).iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-    };
+    let stops = one_or_many(&request["stop"]).map(str::to_owned).collect();
     Ok(Wish {
         turn: turn.map(text_of_message).unwrap_or_default(),
         limit: limit.and_then(|limit| usize::try_from(limit).ok()),
@@ -77,10 +74,9 @@ fn wish(request: &Value, traits: &Traits) -> Result<Wish, Refusal> {
 }
 
 fn text_of_message(message: &Value) -> String {
-    match &message["content"] {
-        Value::String(text) => text.clone(),
-        parts => list(parts).iter().filter_map(|part| part["text"].as_str()).collect(),
-    }
+    let content = &message["content"];
+    let parts = list(content).iter().filter_map(|part| part["text"].as_str());
+    content.as_str().into_iter().chain(parts).collect()
 }
 
 impl Frame {
@@ -97,15 +93,12 @@ impl Frame {
             usize::MAX => 0,
             minimum => openai.cache.hit(texts.join("\u{1}"), minimum),
         };
-        let asked = match &call.json["model"] {
-            Value::String(model) if !model.is_empty() => model.clone(),
-            _ => traits.model.to_owned(),
-        };
+        let asked = call.json["model"].as_str().filter(|model| !model.is_empty());
         Ok(Self {
             traits: *traits,
             profile: openai.profile,
             id: id(openai.profile, call.number),
-            model: json!(asked),
+            model: json!(asked.unwrap_or(traits.model)),
             prompt_tokens,
             cached: cached.min(prompt_tokens),
             usage_wanted: call.json["stream_options"]["include_usage"] == true

@@ -39,6 +39,11 @@ pub(crate) fn list(json: &Value) -> &[Value] {
     json.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
+/// The texts where a field takes one text or a list of them.
+pub(crate) fn one_or_many(json: &Value) -> impl Iterator<Item = &str> {
+    json.as_str().into_iter().chain(list(json).iter().filter_map(Value::as_str))
+}
+
 /// The body, which must be a JSON object.
 pub(crate) fn body(call: &Call) -> Result<&Value, Refusal> {
     if call.json.is_object() {

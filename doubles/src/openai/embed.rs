@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::check::{self, list};
+use super::check::{self, list, one_or_many};
 use super::error::{Refusal, invalid};
 use super::profile::{Profile, Traits};
 use crate::embedding;
@@ -19,10 +19,7 @@ pub(crate) fn embeddings(
     profile: Profile,
 ) -> Result<Reply, Refusal> {
     check::model(json, traits)?;
-    let texts: Vec<&str> = match &json["input"] {
-        Value::String(text) => vec![text],
-        input => list(input).iter().filter_map(Value::as_str).collect(),
-    };
+    let texts: Vec<_> = one_or_many(&json["input"]).collect();
     if texts.is_empty() || texts.len() < list(&json["input"]).len() {
         return Err(invalid("invalid input type"));
     }

@@ -1,10 +1,13 @@
 //! What can go wrong with compatible servers, one switch each.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "each step looks at its own faults only")]
+
 use serde_json::{Value, json};
 
 use super::answer::Frame;
 use super::error;
 use super::profile::Overflow;
+use crate::call::Call;
 use crate::reply::{Piece, Reply};
 use crate::speech::Speech;
 
@@ -23,9 +26,9 @@ pub enum Fault {
     DetailError,
     /// 400, and the error is the whole document, as of an old vLLM.
     TopLevelError,
-    /// 400 for any `response_format`.
+    /// 400 if the request has any `response_format`.
     NoResponseFormat,
-    /// 400: the system message cannot be written.
+    /// 400: the system message cannot be written; see also [`Template`](crate::Template).
     NoSystemRole,
     /// 400: the roles must alternate.
     MustAlternate,
@@ -97,7 +100,7 @@ pub enum Fault {
 
 impl Fault {
     /// What is answered without looking at the request.
-    pub(crate) fn instead(&self) -> Option<Reply> {
+    pub(crate) fn instead(&self, call: &Call) -> Option<Reply> {
         let simple = |status: u16, message: &str, kind: &str| {
             Reply::json(status, &error::body(message, kind, &json!(status)))
         };
@@ -122,6 +125,9 @@ impl Fault {
                     "code": 400,
                 }),
             ),
+            Self::NoResponseFormat if !call.json["response_format"].is_null() => {
+                error::invalid("This server does not support response_format.")
+            }
             Self::NoSystemRole => error::invalid("System role not supported"),
             Self::MustAlternate => error::invalid(
                 "Conversation roles must alternate user/assistant/user/assistant/...",

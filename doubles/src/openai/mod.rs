@@ -3,6 +3,8 @@
 //! How servers differ is in `profile`, what is refused in `check`, how a stream looks in
 //! `answer`, what can be broken in `fault`, what a server tells of itself in `native`.
 
+#![expect(clippy::indexing_slicing, reason = "JSON without a field gives null, not a panic")]
+
 mod answer;
 mod check;
 mod embed;
@@ -76,7 +78,7 @@ impl Wire for OpenAi {
     }
 
     fn answer(&self, call: &Call, planned: Planned<OpenAiFault>) -> Reply {
-        if let Some(reply) = planned.fault.as_ref().and_then(OpenAiFault::instead) {
+        if let Some(reply) = planned.fault.as_ref().and_then(|fault| fault.instead(call)) {
             return reply;
         }
         self.respond(call, &planned).unwrap_or_else(|refusal| refusal)

@@ -166,74 +166,84 @@ const PLAIN: Traits = Traits {
 /// A server at home: lenient, and silent about what it remembers.
 const LOCAL: Traits = Traits { strict: false, cache_from: usize::MAX, ..PLAIN };
 
+const OLLAMA: Traits = Traits {
+    model: "llama3.1:8b",
+    context: 4096,
+    overflow: Overflow::Truncate,
+    role: Role::Every,
+    reasoning: ReasoningField::Reasoning,
+    json: JsonRules { json: Rule::Ignore, ..ALL },
+    ..LOCAL
+};
+
+const LLAMA_CPP: Traits = Traits {
+    model: "gpt-oss-20b-mxfp4.gguf",
+    context: 8192,
+    overflow: Overflow::LlamaCpp,
+    usage: UsageForm::OnFinish,
+    ..LOCAL
+};
+
+const VLLM: Traits = Traits {
+    model: "Qwen/Qwen3-8B",
+    context: 32_768,
+    overflow: Overflow::Vllm,
+    reasoning: ReasoningField::Reasoning,
+    cache_from: 16,
+    ..LOCAL
+};
+
+const LM_STUDIO: Traits = Traits {
+    model: "qwen3-8b",
+    context: 4096,
+    json: JsonRules { object: Rule::Refuse, ..ALL },
+    ..LOCAL
+};
+
+const OPEN_ROUTER: Traits = Traits {
+    model: "mistralai/mistral-nemo",
+    context: 131_072,
+    role: Role::Every,
+    reasoning: ReasoningField::Reasoning,
+    comment: Some(": OPENROUTER PROCESSING\n\n"),
+    cache_from: 1024,
+    ..LOCAL
+};
+
+const KOBOLD_CPP: Traits = Traits {
+    model: "koboldcpp/Mistral-Nemo-12B",
+    context: 8192,
+    overflow: Overflow::Truncate,
+    role: Role::Every,
+    reasoning: ReasoningField::Inline,
+    done: Done::Bare,
+    json: JsonRules { object: Rule::Honour, schema: Rule::HonourIfGood, json: Rule::Ignore },
+    ..LOCAL
+};
+
+const TABBY_API: Traits = Traits {
+    model: "Mistral-Nemo-12B-exl2",
+    context: 16_384,
+    overflow: Overflow::TabbyApi,
+    role: Role::Never,
+    usage: UsageForm::WithFinish,
+    comment: Some(": ping - 2026-01-01 00:00:00+00:00\r\n\r\n"),
+    json: JsonRules { object: Rule::Ignore, schema: Rule::Honour, json: Rule::Honour },
+    ..LOCAL
+};
+
 impl Profile {
     /// How this server behaves if nobody changed its settings.
     pub fn traits(self) -> Traits {
         match self {
             Self::Plain => PLAIN,
-            Self::Ollama => Traits {
-                model: "llama3.1:8b",
-                context: 4096,
-                overflow: Overflow::Truncate,
-                role: Role::Every,
-                reasoning: ReasoningField::Reasoning,
-                json: JsonRules { json: Rule::Ignore, ..ALL },
-                ..LOCAL
-            },
-            Self::LlamaCpp => Traits {
-                model: "gpt-oss-20b-mxfp4.gguf",
-                context: 8192,
-                overflow: Overflow::LlamaCpp,
-                usage: UsageForm::OnFinish,
-                ..LOCAL
-            },
-            Self::Vllm => Traits {
-                model: "Qwen/Qwen3-8B",
-                context: 32_768,
-                overflow: Overflow::Vllm,
-                reasoning: ReasoningField::Reasoning,
-                cache_from: 16,
-                ..LOCAL
-            },
-            Self::LmStudio => Traits {
-                model: "qwen3-8b",
-                context: 4096,
-                json: JsonRules { object: Rule::Refuse, ..ALL },
-                ..LOCAL
-            },
-            Self::OpenRouter => Traits {
-                model: "mistralai/mistral-nemo",
-                context: 131_072,
-                role: Role::Every,
-                reasoning: ReasoningField::Reasoning,
-                comment: Some(": OPENROUTER PROCESSING\n\n"),
-                cache_from: 1024,
-                ..LOCAL
-            },
-            Self::KoboldCpp => Traits {
-                model: "koboldcpp/Mistral-Nemo-12B",
-                context: 8192,
-                overflow: Overflow::Truncate,
-                role: Role::Every,
-                reasoning: ReasoningField::Inline,
-                done: Done::Bare,
-                json: JsonRules {
-                    object: Rule::Honour,
-                    schema: Rule::HonourIfGood,
-                    json: Rule::Ignore,
-                },
-                ..LOCAL
-            },
-            Self::TabbyApi => Traits {
-                model: "Mistral-Nemo-12B-exl2",
-                context: 16_384,
-                overflow: Overflow::TabbyApi,
-                role: Role::Never,
-                usage: UsageForm::WithFinish,
-                comment: Some(": ping - 2026-01-01 00:00:00+00:00\r\n\r\n"),
-                json: JsonRules { object: Rule::Ignore, schema: Rule::Honour, json: Rule::Honour },
-                ..LOCAL
-            },
+            Self::Ollama => OLLAMA,
+            Self::LlamaCpp => LLAMA_CPP,
+            Self::Vllm => VLLM,
+            Self::LmStudio => LM_STUDIO,
+            Self::OpenRouter => OPEN_ROUTER,
+            Self::KoboldCpp => KOBOLD_CPP,
+            Self::TabbyApi => TABBY_API,
         }
     }
 }
