@@ -135,6 +135,9 @@ pub(crate) fn known(json: &Value, fields: &[&str], at: &str) -> Result<(), Refus
 /// The names of properties are free; only what describes them is checked.
 fn schema(json: &Value, at: &str) -> Result<(), Refusal> {
     const TYPES: &[&str] = &["STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"];
+    if !json.is_object() {
+        return Ok(());
+    }
     known(json, SCHEMA, at)?;
     if let Some(kind) = json["type"].as_str().filter(|kind| !TYPES.contains(kind)) {
         return Err(error::invalid(format!(
