@@ -91,20 +91,18 @@ struct Kept {
 }
 
 impl Log {
-    fn number(&self) -> usize {
+    /// Numbers a call and keeps it, in one step: numbers rise along the list.
+    fn keep(&self, numbered: impl FnOnce(usize) -> Call) -> Arc<Call> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.received += 1;
-        kept.received
-    }
-
-    fn keep(&self, call: Arc<Call>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let call = Arc::new(numbered(kept.received));
         if kept.calls.len() == CALLS_KEPT {
             kept.calls.pop_front();
         }
-        kept.calls.push_back(call);
+        kept.calls.push_back(call.clone());
         drop(kept);
         self.count.send_modify(|count| *count += 1);
+        call
     }
 
     pub(crate) fn calls(&self) -> Vec<Arc<Call>> {
@@ -140,19 +138,19 @@ async fn receive<A: Answers>(State(shared): State<Arc<Shared<A>>>, request: Requ
     let body = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
     let (ending, end) = Ending::new();
     let path = parts.uri.path().to_owned();
-    let call = Arc::new(Call {
-        number: shared.log.number(),
+    let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let call = shared.log.keep(|number| Call {
+        number,
         endpoint: shared.answers.endpoint(&path),
         method: parts.method,
         path,
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
-        json: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        json,
         body,
         at: Instant::now(),
         end,
     });
-    shared.log.keep(call.clone());
     let reply = shared.answers.answer(&call);
     for piece in &reply.before {
         if !wait(piece, &shared.stop).await {

@@ -307,3 +307,12 @@ async fn errors_come_in_the_middle_of_a_stream() {
     double.works();
     assert_eq!(get(&(double.url() + "/models")).await.status, 200);
 }
+
+#[tokio::test]
+async fn samplers_are_refused_where_a_test_says_so() {
+    let double = GeminiDouble::start().await;
+    double.fails(Fault::SamplersRejected);
+    let config = with(turn("Hi"), "generationConfig", json!({ "temperature": 1 }));
+    assert_eq!(ask(&double, "gemini-3.8-flash", &config).await.status, 400);
+    assert_eq!(ask(&double, "gemini-3.8-flash", &turn("Hi")).await.status, 200);
+}
