@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use skald_base::{Clock, Db, Error, Ids, Lifecycle, Result};
 
 use crate::{
+    calibration::Calibrations,
     character::examples,
     events::Live,
     llm::{Llm, Model},
@@ -35,6 +36,8 @@ pub struct Parts {
     pub live: Live,
     /// The replies that this process writes.
     pub replies: Replies,
+    /// How models' tokenizers weigh.
+    pub calibrations: Calibrations,
 }
 
 /// What one player or session may do at once.
@@ -73,12 +76,24 @@ impl App {
         let process = ids.next::<crate::session::SessionKind>().uuid();
         let replies = Replies::new(process);
         let live = Live::default();
-        Self(Arc::new(Parts { db, clock, ids, llm, lifecycle, limits, live, replies }))
+        let calibrations = Calibrations::default();
+        Self(Arc::new(Parts {
+            db,
+            clock,
+            ids,
+            llm,
+            lifecycle,
+            limits,
+            live,
+            replies,
+            calibrations,
+        }))
     }
 
     /// Recovers what an earlier process left and starts the background tasks.
     pub async fn start(&self) -> Result<()> {
         examples::ensure(self).await?;
+        self.calibrations.load(&self.db).await?;
         self.lifecycle.spawn(flush::run(self.clone()));
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));

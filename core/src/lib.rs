@@ -9,7 +9,9 @@
 //! tree                    messages and the laws of their tree; `tree::change` edits it
 //! turn                    from what the player sends to a reply that is saved
 //! prompt                  what a model is told (pure)
+//! calibration             how models' tokenizers weigh
 //! llm                     models that write
+//! usage                   what they cost
 //! events                  the stored log and the live feed
 //! request                 doing a thing once, however often it is asked
 //! ```
@@ -18,6 +20,7 @@
 //! one that knows the graph, and [`app::App`] what all of them are given.
 
 pub mod app;
+pub mod calibration;
 pub mod character;
 pub mod events;
 pub mod graphql;
@@ -30,6 +33,7 @@ pub mod session;
 mod store;
 pub mod tree;
 pub mod turn;
+pub mod usage;
 
 use skald_base::Migrations;
 

@@ -1,9 +1,15 @@
 //! How a model wrote a message.
 
-use async_graphql::{Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use skald_base::id::format_any;
 
+use super::{
+    context::Graph,
+    loaders::PlanKey,
+    prompt::PromptPlan,
+    usage::{Money, money},
+};
 use crate::turn::{self, Failure, Reply};
 
 /// The prefix of a generation's id; its UUID is its message's.
@@ -76,21 +82,21 @@ pub(super) struct ReplyFailure {
     message: String,
     /// Whether trying again may help.
     retryable: bool,
-    /// When the server tries again by itself, if it does.
+    /// When the server tries again by itself, or when trying again may help, if that is known.
     retry_at: Option<DateTime<Utc>>,
 }
 
 /// Tokens of one reply. Prompt includes cached; output excludes thought.
 #[derive(SimpleObject)]
-struct TokenUsage {
+pub(super) struct TokenUsage {
     /// Tokens of the prompt, cached ones included.
-    prompt: i64,
+    pub(super) prompt: i64,
     /// Tokens of the prompt that the provider had cached.
-    cached: i64,
+    pub(super) cached: i64,
     /// Tokens of the reply's text.
-    output: i64,
+    pub(super) output: i64,
     /// Tokens of hidden reasoning.
-    thought: i64,
+    pub(super) thought: i64,
 }
 
 /// When a reply came how far.
@@ -116,7 +122,7 @@ impl Generation {
         ID(format_any(GENERATION, self.0.message_id.uuid()))
     }
 
-    /// The model that wrote or writes.
+    /// The model that wrote or writes; another than was asked, if that one could not.
     async fn model(&self) -> &str {
         &self.0.model
     }
@@ -151,6 +157,18 @@ impl Generation {
         })
     }
 
+    /// What the attempt that ended it cost, at that day's price; null if tokens or price are not
+    /// known.
+    async fn cost(&self) -> Option<Money> {
+        self.0.cost.map(money)
+    }
+
+    /// What the model was told; null if that is not known, or not yet.
+    async fn prompt(&self, ctx: &Context<'_>) -> Option<Result<PromptPlan>> {
+        let loaded = ctx.loaders().load(PlanKey(self.0.message_id)).await;
+        loaded.map(|found| found.map(PromptPlan::from)).map_err(Into::into).transpose()
+    }
+
     /// When it came how far.
     async fn timings(&self) -> ReplyTimings {
         ReplyTimings {
@@ -163,6 +181,6 @@ impl Generation {
 
 /// A failure as clients see it.
 pub(super) fn reply_failure(failure: Failure, retry_at: Option<DateTime<Utc>>) -> ReplyFailure {
-    let Failure { code, message } = failure;
+    let Failure { code, message, .. } = failure;
     ReplyFailure { code: code.into(), message, retryable: code.is_retryable(), retry_at }
 }

@@ -4,7 +4,10 @@
 //! caches nothing, so rows never leak between viewers and an event of a
 //! subscription never shows an old row.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
@@ -14,10 +17,12 @@ use crate::{
     app::App,
     character::{Character, CharacterId},
     persona::{Persona, PersonaId},
+    prompt::record::{BlockRecord, PlanRecord, Runs},
     session::{CastMember, Session, SessionId},
     store::{self, message::Sibling},
     tree::{AlternativesKey, Below, Message, MessageId},
     turn::Reply,
+    usage::ModelSum,
 };
 
 /// The loaders of one operation.
@@ -43,6 +48,19 @@ impl From<Error> for LoadError {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ReplyKey(pub(super) MessageId);
 
+/// The plan of a reply's prompt.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PlanKey(pub(super) MessageId);
+
+/// Stored blocks of prompts, in this order.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct BlocksKey {
+    /// The session they belong to.
+    pub(super) session: SessionId,
+    /// Their numbers.
+    pub(super) blocks: Runs,
+}
+
 /// The cast of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct CastKey(pub(super) SessionId);
@@ -50,6 +68,10 @@ pub(super) struct CastKey(pub(super) SessionId);
 /// The replies that are being written in a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RunningKey(pub(super) SessionId);
+
+/// What calls of models cost in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct UsageKey(pub(super) SessionId);
 
 /// The children of a message, both sides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +176,41 @@ impl Loader<ReplyKey> for Batch {
     }
 }
 
+impl Loader<PlanKey> for Batch {
+    type Value = PlanRecord;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[PlanKey]) -> Loaded<PlanKey, PlanRecord> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::prompt::plans(&self.app.db, &ids).await?;
+        Ok(rows.into_iter().map(|plan| (PlanKey(plan.message_id), plan)).collect())
+    }
+}
+
+impl Loader<BlocksKey> for Batch {
+    type Value = Vec<BlockRecord>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[BlocksKey]) -> Loaded<BlocksKey, Vec<BlockRecord>> {
+        // One statement for each session, whose plans share most of their blocks.
+        let mut wanted: HashMap<SessionId, BTreeSet<i64>> = HashMap::new();
+        for key in keys {
+            wanted.entry(key.session).or_default().extend(key.blocks.numbers());
+        }
+        let mut found = HashMap::new();
+        for (session, numbers) in wanted {
+            let numbers: Vec<i64> = numbers.into_iter().collect();
+            let rows = store::prompt::blocks(&self.app.db, session, &numbers).await?;
+            found.extend(rows.into_iter().map(|row| ((session, row.number), row)));
+        }
+        let of = |key: &BlocksKey| {
+            let numbers = key.blocks.numbers().into_iter();
+            numbers.filter_map(|number| found.get(&(key.session, number)).cloned()).collect()
+        };
+        Ok(keys.iter().map(|key| (key.clone(), of(key))).collect())
+    }
+}
+
 impl Loader<CastKey> for Batch {
     type Value = Vec<CastMember>;
     type Error = LoadError;
@@ -173,6 +230,18 @@ impl Loader<RunningKey> for Batch {
         let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
         let rows = store::reply::running_in(&self.app.db, &ids).await?;
         let groups = group(rows, |(session, _)| RunningKey(*session));
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<UsageKey> for Batch {
+    type Value = Vec<ModelSum>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[UsageKey]) -> Loaded<UsageKey, Vec<ModelSum>> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::usage::of_sessions(&self.app.db, &ids).await?;
+        let groups = group(rows, |(session, _)| UsageKey(*session));
         Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
     }
 }

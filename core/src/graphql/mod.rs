@@ -15,10 +15,12 @@ mod message;
 mod model;
 mod node;
 mod persona;
+mod prompt;
 mod session;
 mod subscription;
 mod tree;
 mod turn;
+mod usage;
 mod user;
 
 use async_graphql::{MergedObject, Request, Schema, Value};
@@ -41,6 +43,8 @@ pub struct CoreQuery(
     session::SessionQuery,
     message::MessageQuery,
     model::ModelQuery,
+    prompt::PromptQuery,
+    usage::UsageQuery,
 );
 
 /// The mutations of the story engine.

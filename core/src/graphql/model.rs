@@ -7,9 +7,25 @@ use crate::llm;
 
 /// What a model is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
-enum ModelRole {
+#[graphql(remote = "llm::ModelRole")]
+pub(super) enum ModelRole {
     /// Writes replies.
     Story,
+    /// Judges a story and steers it.
+    Supervisor,
+    /// Turns texts into vectors, for memory.
+    Embedding,
+}
+
+impl ModelRole {
+    /// The role by the word under which calls are stored.
+    pub(super) fn from_stored(word: &str) -> Self {
+        match word {
+            "SUPERVISOR" => Self::Supervisor,
+            "EMBEDDING" => Self::Embedding,
+            _ => Self::Story,
+        }
+    }
 }
 
 /// A model this server can write with.
@@ -39,7 +55,7 @@ impl From<llm::Model> for Model {
             id: model.id,
             name: model.name,
             description: model.description,
-            roles: vec![ModelRole::Story],
+            roles: model.roles.into_iter().map(Into::into).collect(),
             context_tokens: model.abilities.context_tokens,
             thinks: model.abilities.thinks,
             rehearsal: model.rehearsal,

@@ -115,7 +115,7 @@ impl NodeQuery {
     }
 }
 
-async fn find(ctx: &Context<'_>, path: &str, id: &ID) -> Result<Option<Node>> {
+pub(super) async fn find(ctx: &Context<'_>, path: &str, id: &ID) -> Result<Option<Node>> {
     let unknown = || Error::invalid(path, "not an id of this graph");
     let (prefix, uuid) = parse_any(id).ok_or_else(unknown)?;
     let loaders = ctx.loaders();

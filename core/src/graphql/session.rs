@@ -14,9 +14,10 @@ use super::{
     character::Character,
     connection::{Page, change, cost, forward, page, total},
     context::Graph,
-    loaders::{CastKey, PathKey, RunningKey},
+    loaders::{CastKey, PathKey, RunningKey, UsageKey},
     message::Message,
     persona::Persona,
+    usage::Usage,
     user::UserRef,
 };
 use crate::{
@@ -136,6 +137,12 @@ impl Session {
     async fn head(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         let loaded = ctx.loaders().load(self.0.head_id?).await;
         loaded.map(|found| found.map(Message)).map_err(Into::into).transpose()
+    }
+
+    /// What calls of models cost in this session so far.
+    async fn usage(&self, ctx: &Context<'_>) -> Result<Usage> {
+        let sums = ctx.loaders().load(UsageKey(self.0.id)).await?.unwrap_or_default();
+        Ok(Usage::from(sums))
     }
 
     /// The messages that are being written now.

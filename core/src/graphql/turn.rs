@@ -44,16 +44,27 @@ struct SendMessageInput {
 
 /// Who should speak.
 #[derive(OneofObject)]
-enum SpeakerInput {
+pub(super) enum SpeakerInput {
     /// This character of the cast.
     CharacterId(ID),
     /// The narrator.
     Narrator(NarratorInput),
 }
 
+impl SpeakerInput {
+    pub(super) fn parse(self) -> skald_base::Result<WishedSpeaker> {
+        match self {
+            Self::CharacterId(id) => {
+                parse_id("input.speaker.characterId", &id).map(WishedSpeaker::Character)
+            }
+            Self::Narrator(narrator) => Ok(WishedSpeaker::Narrator(narrator.task.into())),
+        }
+    }
+}
+
 /// What the narrator is asked for.
 #[derive(InputObject)]
-struct NarratorInput {
+pub(super) struct NarratorInput {
     /// The task.
     task: NarratorTask,
 }
@@ -205,12 +216,7 @@ async fn request_reply(ctx: &Context<'_>, input: RequestReplyInput) -> Outcome<T
     let wish = ReplyWish {
         session_id: parse_id("input.sessionId", &input.session_id)?,
         parent_id: parse_optional_id("input.parentId", input.parent_id.as_ref())?,
-        speaker: match input.speaker {
-            SpeakerInput::CharacterId(id) => {
-                WishedSpeaker::Character(parse_id("input.speaker.characterId", &id)?)
-            }
-            SpeakerInput::Narrator(narrator) => WishedSpeaker::Narrator(narrator.task.into()),
-        },
+        speaker: input.speaker.parse()?,
         instruction: input.instruction,
         reply_id: parse_optional_id("input.replyId", input.reply_id.as_ref())?,
     };

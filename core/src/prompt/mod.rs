@@ -2,21 +2,31 @@
 //!
 //! The order is for prefix caches: what never changes comes first (how to
 //! write, who is who), then the history, which only grows, and last what is
-//! new in every turn. What must be there is counted first; the history gets
-//! the rest, newest messages first.
+//! new in every turn. What must be there is counted first; the rest goes in by
+//! priority: examples, if they are small, then the history, newest messages
+//! first.
 
 pub mod budget;
 pub mod macros;
+pub mod record;
+pub mod skeleton;
 pub mod template;
+pub mod tokens;
+
+use serde::{Deserialize, Serialize};
 
 pub use self::budget::{Budget, TooLarge};
-use self::macros::Names;
+use self::{
+    budget::{History, first_kept},
+    macros::Names,
+    tokens::{Calibration, Weight},
+};
 use crate::{
-    character::Character,
+    character::{Character, CharacterId},
     llm::{Role, Turn},
-    persona::Persona,
+    persona::{Persona, PersonaId},
     session::{CastMember, Session},
-    tree::{Message, MessageRole},
+    tree::{Message, MessageId, MessageRole},
     turn::{Job, Speaker},
 };
 
@@ -37,23 +47,59 @@ pub struct Scene {
     pub path: Vec<Message>,
     /// How deep the reply stands.
     pub depth: i64,
+    /// The message with which the history began the last time, if that is known.
+    pub began_with: Option<MessageId>,
 }
 
 /// What a block says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum BlockKind {
     /// How to write.
     System,
+    /// What the character's creator wants of the model.
+    CharacterSystem,
     /// Who the speaker is.
     Character,
     /// Who the player is.
     Persona,
     /// How the speaker talks.
     Examples,
+    /// A word of the player's, where a conversation would begin with the model.
+    Opening,
     /// A message of the path.
     History,
-    /// What is asked of this reply.
+    /// What the character's creator wants said last.
+    PostHistory,
+    /// Who speaks now, or what is to be narrated.
+    Direction,
+    /// What the player asks of this reply.
     Instruction,
+}
+
+/// In whose mouth a block is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PromptRole {
+    /// Nobody's: the standing instructions.
+    System,
+    /// The player's.
+    User,
+    /// The model's.
+    Model,
+}
+
+/// What a block was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BlockSource {
+    /// A character's card.
+    Character(CharacterId),
+    /// A persona.
+    Persona(PersonaId),
+    /// A message.
+    Message(MessageId),
 }
 
 /// A piece of the prompt.
@@ -61,23 +107,79 @@ pub enum BlockKind {
 pub struct Block {
     /// What it says.
     pub kind: BlockKind,
-    /// In whose mouth it is put; none stands in the system prompt.
-    pub role: Option<Role>,
+    /// In whose mouth it is put.
+    pub role: PromptRole,
     /// The text.
     pub text: String,
+    /// What it was made from; none if it is the server's own or the player's words for this reply.
+    pub source: Option<BlockSource>,
     /// Its estimated size.
     pub tokens: u32,
 }
 
+/// What did not go in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dropped {
+    /// What it says.
+    pub kind: BlockKind,
+    /// How many blocks.
+    pub count: i64,
+    /// Their estimated size, as far as they were read.
+    pub tokens: u32,
+    /// Why.
+    pub reason: DropReason,
+}
+
+/// Why a block did not go in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DropReason {
+    /// It takes more room than its kind may have.
+    TooLarge,
+    /// What is more important took the room.
+    OutOfRoom,
+}
+
 /// A prompt, ready to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The blocks in order.
     pub blocks: Vec<Block>,
-    /// Messages of the path that did not fit, counted from the oldest.
-    pub dropped_messages: usize,
+    /// What did not go in.
+    pub dropped: Vec<Dropped>,
     /// The estimated size of all blocks.
     pub tokens: u32,
+    /// What it was fitted into.
+    pub budget: Budget,
+    /// The message with which the history begins.
+    pub began_with: Option<MessageId>,
+    /// Whether there is room for older messages than were read.
+    pub underfilled: bool,
+    /// What it is made of, for learning from what the provider counts.
+    pub weight: Weight,
+}
+
+/// Examples of a character's talk may take this part of what is not needed otherwise: a rule
+/// that does not look at the history, so that they do not come and go.
+const EXAMPLES_SHARE: u32 = 4;
+
+impl BlockKind {
+    /// What it is, within a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "the system text",
+            Self::CharacterSystem => "the character's system prompt",
+            Self::Character => "the character",
+            Self::Persona => "the persona",
+            Self::Examples => "the example dialogue",
+            Self::Opening => "the opening",
+            Self::History => "the last message",
+            Self::PostHistory => "the character's post-history instructions",
+            Self::Direction => "the direction",
+            Self::Instruction => "the instruction",
+        }
+    }
 }
 
 impl Scene {
@@ -126,114 +228,215 @@ impl Scene {
 }
 
 /// Plans the prompt for one reply.
-pub fn plan(scene: &Scene, budget: Budget) -> Result<Plan, TooLarge> {
-    let constant = constant_blocks(scene);
-    let last = instruction_block(scene);
-    let history: Vec<Block> =
-        scene.path.iter().filter_map(|message| said(scene, message)).collect();
+pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<Plan, TooLarge> {
+    let draft = Draft { scene, calibration };
+    let constant = draft.constant();
+    let examples = draft.examples();
+    let mut history = draft.history();
+    let last = draft.last();
+    let answered = history.last().map(|block| (block.kind, block.tokens));
     let must_have = constant.iter().chain(&last).map(|block| (block.kind, block.tokens));
-    let room = budget.room(must_have)?;
-    let keep = budget::keep_newest(history.iter().map(|block| block.tokens), room);
-    let dropped_messages = history.len() - keep;
-    let kept = history.into_iter().skip(dropped_messages);
-    let blocks: Vec<Block> = constant.into_iter().chain(kept).chain(last).collect();
-    let tokens = blocks.iter().map(|block| block.tokens).sum();
-    Ok(Plan { blocks, dropped_messages, tokens })
+    let room = budget.room(must_have.clone().chain(answered))?;
+    let mut dropped = Vec::new();
+    let (examples, large): (Vec<Block>, Vec<Block>) =
+        examples.into_iter().partition(|block| block.tokens <= room / EXAMPLES_SHARE);
+    dropped.extend(large.iter().map(|block| Dropped {
+        kind: block.kind,
+        count: 1,
+        tokens: block.tokens,
+        reason: DropReason::TooLarge,
+    }));
+    let taken = examples.iter().map(|block| block.tokens).sum::<u32>();
+    let room = room - taken + answered.map_or(0, |(_, tokens)| tokens);
+    let (first, underfilled) = draft.trim(&history, room);
+    let left: Vec<Block> = history.drain(..first).collect();
+    dropped.extend(draft.dropped_history(&left));
+    let began_with = history.first().and_then(|block| match block.source {
+        Some(BlockSource::Message(id)) => Some(id),
+        Some(BlockSource::Character(_) | BlockSource::Persona(_)) | None => None,
+    });
+    let opening = draft.opening(history.first().or(last.first()));
+    let blocks: Vec<Block> =
+        constant.into_iter().chain(examples).chain(opening).chain(history).chain(last).collect();
+    let weight: Weight = blocks.iter().map(|block| Weight::of(&block.text)).sum();
+    let tokens = calibration.tokens(weight);
+    Ok(Plan { blocks, dropped, tokens, budget, began_with, underfilled, weight })
 }
 
 impl Plan {
     /// The blocks of the system prompt.
     pub fn system(&self) -> Vec<String> {
-        let blocks = self.blocks.iter().filter(|block| block.role.is_none());
+        let blocks = self.blocks.iter().filter(|block| block.role == PromptRole::System);
         blocks.map(|block| block.text.clone()).collect()
     }
 
-    /// The conversation: neighbours of one role merged, a user's turn first and last.
+    /// The conversation: neighbours of one role share a turn.
     pub fn turns(&self) -> Vec<Turn> {
         let mut turns: Vec<Turn> = Vec::new();
         for block in &self.blocks {
-            let Some(role) = block.role else { continue };
+            let role = match block.role {
+                PromptRole::System => continue,
+                PromptRole::User => Role::User,
+                PromptRole::Model => Role::Model,
+            };
             match turns.last_mut() {
                 Some(last) if last.role == role => last.blocks.push(block.text.clone()),
                 Some(_) | None => turns.push(Turn::new(role, block.text.clone())),
             }
         }
-        // Some models refuse a conversation that begins or ends with their own words.
-        if turns.first().is_none_or(|turn| turn.role == Role::Model) {
-            turns.insert(0, Turn::new(Role::User, "(The scene opens.)"));
-        }
-        if turns.last().is_some_and(|turn| turn.role == Role::Model) {
-            turns.push(Turn::new(Role::User, "(The scene goes on.)"));
-        }
         turns
     }
 }
 
-fn block(kind: BlockKind, role: Option<Role>, text: String) -> Option<Block> {
-    let tokens = budget::estimate_tokens(&text);
-    (!text.trim().is_empty()).then_some(Block { kind, role, text, tokens })
+/// A plan in the making.
+struct Draft<'a> {
+    scene: &'a Scene,
+    calibration: &'a Calibration,
 }
 
-fn constant_blocks(scene: &Scene) -> Vec<Block> {
-    let names = scene.names();
-    let own = scene.speaker.as_ref().map(|character| names.expand(&character.card.system_prompt));
-    let system = join([template::system(scene).as_str(), own.as_deref().unwrap_or_default()]);
-    let about_speaker = scene.speaker_name().map(|name| {
-        let about = scene.about_speaker();
-        template::fenced("character", name, &about)
-    });
-    let about_player = template::fenced("player", scene.player_name(), &scene.about_player());
-    let examples = scene
-        .speaker
-        .as_ref()
-        .map(|character| template::examples(&names.expand(&character.card.example_dialogue)));
-    [
-        block(BlockKind::System, None, system),
-        block(BlockKind::Character, None, about_speaker.unwrap_or_default()),
-        block(BlockKind::Persona, None, about_player),
-        block(BlockKind::Examples, None, examples.unwrap_or_default()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// A message as the model reads it; none if it is hidden or has no text.
-fn said(scene: &Scene, message: &Message) -> Option<Block> {
-    if message.hidden_from_prompt || message.content.trim().is_empty() {
-        return None;
+impl Draft<'_> {
+    fn block(&self, (kind, role): (BlockKind, PromptRole), text: String) -> Option<Block> {
+        let tokens = self.calibration.tokens(Weight::of(&text));
+        (!text.trim().is_empty()).then_some(Block { kind, role, text, source: None, tokens })
     }
-    let is_own = message.role != MessageRole::Player
-        && Some(message.author.author_name.as_str()) == scene.speaker_name();
-    let role = if message.role == MessageRole::Player { Role::User } else { Role::Model };
-    // Whose words they are is clear only between the player and a single character.
-    let text = if role == Role::User || is_own && scene.cast.len() == 1 {
-        message.content.clone()
-    } else {
-        format!("{}: {}", message.author.author_name, message.content)
-    };
-    block(BlockKind::History, Some(role), text)
-}
 
-fn instruction_block(scene: &Scene) -> Option<Block> {
-    let names = scene.names();
-    let after_history = scene
-        .speaker
-        .as_ref()
-        .map(|character| names.expand(&character.card.post_history_instructions));
-    let task = match &scene.job.speaker {
-        Speaker::Narrator { task } => Some(template::task(*task, &scene.session)),
-        Speaker::Character { name, .. } if scene.cast.len() > 1 => {
-            Some(template::speak_as(scene.speaker_name().unwrap_or(name), &scene.session))
+    /// A block made from the speaker's card.
+    fn of_speaker(
+        &self,
+        sort: (BlockKind, PromptRole),
+        text: impl Fn(&Character) -> &str,
+        wrap: impl Fn(&str) -> String,
+    ) -> Option<Block> {
+        let speaker = self.scene.speaker.as_ref()?;
+        let source = Some(BlockSource::Character(speaker.id));
+        let text = self.scene.names().expand(text(speaker).trim());
+        let block = self.block(sort, wrap(&text))?;
+        Some(Block { source, ..block })
+    }
+
+    fn constant(&self) -> Vec<Block> {
+        let Self { scene, .. } = self;
+        let system = |kind| (kind, PromptRole::System);
+        let own = system(BlockKind::CharacterSystem);
+        let own = self.of_speaker(own, |character| &character.card.system_prompt, str::to_owned);
+        let about_speaker = scene.speaker_name().and_then(|name| {
+            let about = template::fenced("character", name, &scene.about_speaker());
+            let source = scene.speaker.as_ref().map(|speaker| BlockSource::Character(speaker.id));
+            Some(Block { source, ..self.block(system(BlockKind::Character), about)? })
+        });
+        let about_player = template::fenced("player", scene.player_name(), &scene.about_player());
+        let about_player = self.block(system(BlockKind::Persona), about_player).map(|block| {
+            let source = scene.persona.as_ref().map(|persona| BlockSource::Persona(persona.id));
+            Block { source, ..block }
+        });
+        let rules = self.block(system(BlockKind::System), template::system(scene));
+        [rules, own, about_speaker, about_player].into_iter().flatten().collect()
+    }
+
+    fn examples(&self) -> Option<Block> {
+        let sort = (BlockKind::Examples, PromptRole::System);
+        self.of_speaker(sort, |character| &character.card.example_dialogue, template::examples)
+    }
+
+    fn history(&self) -> Vec<Block> {
+        self.scene.path.iter().filter_map(|message| self.said(message)).collect()
+    }
+
+    /// A message as the model reads it; none if it is hidden or has no text.
+    fn said(&self, message: &Message) -> Option<Block> {
+        let Self { scene, .. } = self;
+        if !is_told(message) {
+            return None;
         }
-        Speaker::Character { .. } => None,
-    };
-    let parts = [after_history, task, scene.job.instruction.clone()];
-    let text = join(parts.iter().flatten().map(String::as_str));
-    if text.is_empty() {
-        return None;
+        let is_own = message.role != MessageRole::Player
+            && Some(message.author.author_name.as_str()) == scene.speaker_name();
+        let is_player = message.role == MessageRole::Player;
+        let role = if is_player { PromptRole::User } else { PromptRole::Model };
+        // Whose words they are is clear only between the player and a single character.
+        let text = if is_player || is_own && scene.cast.len() == 1 {
+            message.content.clone()
+        } else {
+            format!("{}: {}", message.author.author_name, message.content)
+        };
+        let block = self.block((BlockKind::History, role), text)?;
+        Some(Block { source: Some(BlockSource::Message(message.id)), ..block })
     }
-    block(BlockKind::Instruction, Some(Role::User), format!("[{text}]"))
+
+    /// What is said last, and anew in every turn.
+    fn last(&self) -> Vec<Block> {
+        let Self { scene, .. } = self;
+        let user = |kind| (kind, PromptRole::User);
+        let after = user(BlockKind::PostHistory);
+        let after = self.of_speaker(
+            after,
+            |character| &character.card.post_history_instructions,
+            bracketed,
+        );
+        let direction = match &scene.job.speaker {
+            Speaker::Narrator { task } => template::task(*task, &scene.session),
+            Speaker::Character { name, .. } if scene.cast.len() > 1 => {
+                template::speak_as(scene.speaker_name().unwrap_or(name), &scene.session)
+            }
+            Speaker::Character { .. } => String::new(),
+        };
+        let direction = self.block(user(BlockKind::Direction), bracketed(&direction));
+        let wish = bracketed(scene.job.instruction.as_deref().unwrap_or_default());
+        let wish = self.block(user(BlockKind::Instruction), wish);
+        let mut last: Vec<Block> = [after, direction, wish].into_iter().flatten().collect();
+        // Some models refuse a conversation that ends with their own words.
+        let newest = scene.path.iter().rev().find(|message| is_told(message));
+        if last.is_empty() && newest.is_none_or(|message| message.role != MessageRole::Player) {
+            let language = &scene.session.settings.language;
+            let go_on = bracketed(template::go_on(language));
+            last.extend(self.block(user(BlockKind::Direction), go_on));
+        }
+        last
+    }
+
+    /// Some models refuse a conversation that begins with their own words.
+    fn opening(&self, first: Option<&Block>) -> Option<Block> {
+        if first.is_some_and(|block| block.role == PromptRole::User) {
+            return None;
+        }
+        let text = bracketed(template::opening(&self.scene.session.settings.language));
+        self.block((BlockKind::Opening, PromptRole::User), text)
+    }
+
+    /// The first block of the history that goes in, and whether older ones than were read could.
+    fn trim(&self, history: &[Block], room: u32) -> (usize, bool) {
+        let began_with = self.scene.began_with.map(BlockSource::Message);
+        let previous = began_with
+            .and_then(|source| history.iter().position(|block| block.source == Some(source)));
+        let sizes: Vec<u32> = history.iter().map(|block| block.tokens).collect();
+        let complete = self.is_complete();
+        let first = first_kept(History { sizes: &sizes, complete, previous }, room);
+        let kept = sizes.iter().skip(first).sum();
+        let underfilled = budget::is_underfilled(kept, sizes.len() - first, room);
+        (first, !complete && underfilled)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.scene.path.first().is_none_or(|message| message.depth == 0)
+    }
+
+    fn dropped_history(&self, left: &[Block]) -> Option<Dropped> {
+        // Above the first message that was read stand as many as it is deep.
+        let unread = self.scene.path.first().map_or(0, |message| message.depth);
+        let count = unread + i64::try_from(left.len()).unwrap_or(i64::MAX);
+        let tokens = left.iter().map(|block| block.tokens).sum();
+        let reason = DropReason::OutOfRoom;
+        (count > 0).then_some(Dropped { kind: BlockKind::History, count, tokens, reason })
+    }
+}
+
+fn is_told(message: &Message) -> bool {
+    !message.hidden_from_prompt && !message.content.trim().is_empty()
+}
+
+/// Apart from what the player says: brackets mark a word to the model.
+fn bracketed(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() { String::new() } else { format!("[{text}]") }
 }
 
 /// The parts that say something, separated by blank lines.

@@ -132,3 +132,13 @@ pub fn speak_as(name: &str, session: &Session) -> String {
         format!("Only {name} speaks and acts now.")
     }
 }
+
+/// The player's first word, where a conversation would begin with the model's.
+pub fn opening(language: &str) -> &'static str {
+    if is_russian(language) { "Сцена открывается." } else { "The scene opens." }
+}
+
+/// The player's last word, where a conversation would end with the model's.
+pub fn go_on(language: &str) -> &'static str {
+    if is_russian(language) { "Продолжай." } else { "Go on." }
+}

@@ -4,14 +4,17 @@
 //! where they may run on the pool or in a transaction, a [`skald_base::Tx`]
 //! where they must be part of one.
 
+pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
 pub(crate) mod message;
 pub(crate) mod persona;
+pub(crate) mod prompt;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod tip;
+pub(crate) mod usage;
 
 use skald_base::{Dialect, Result, Tx, UserId};
 

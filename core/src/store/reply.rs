@@ -18,7 +18,7 @@ macro_rules! columns {
     () => {
         "message_id, session_id, user_id, job, model, attempt, stage, leased_by, stop_requested, \
          draft_content, draft_thought, failure_code, failure_message, retry_at, finish_reason, \
-         prompt_tokens, cached_tokens, output_tokens, thought_tokens, created_at, first_text_at, \
+         prompt_tokens, cached_tokens, output_tokens, thought_tokens, cost, created_at, first_text_at, \
          finished_at"
     };
 }
@@ -169,15 +169,20 @@ pub(crate) async fn flush(
     Ok(if ours == 1 { Flushed::Late } else { Flushed::Lost })
 }
 
-/// Begins the next attempt; false if another process has the reply.
-pub(crate) async fn next_attempt(db: &Db, reply: &Reply, process: Uuid) -> Result<bool> {
+/// Begins the next attempt, with this model; false if another process has the reply.
+pub(crate) async fn next_attempt(
+    tx: &mut Tx,
+    reply: &Reply,
+    process: Uuid,
+    model: &str,
+) -> Result<bool> {
     const SQL: &str = "
         UPDATE reply
         SET attempt = attempt + 1, stage = 'RECALLING', draft_content = '', draft_thought = '',
-            failure_code = NULL, failure_message = NULL, retry_at = NULL
+            failure_code = NULL, failure_message = NULL, retry_at = NULL, model = $4
         WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL";
-    let query = db.write(SQL).bind(reply.message_id).bind(process).bind(reply.attempt);
-    Ok(query.execute().await? == 1)
+    let query = tx.query(SQL).bind(reply.message_id).bind(process).bind(reply.attempt);
+    Ok(query.bind(model.to_owned()).execute().await? == 1)
 }
 
 /// Stores how a reply ended; false if another process has it.
@@ -192,8 +197,8 @@ pub(crate) async fn finish(
         UPDATE reply
         SET draft_content = '', draft_thought = '', finish_reason = $4, failure_code = $5,
             failure_message = $6, prompt_tokens = $7, cached_tokens = $8, output_tokens = $9,
-            thought_tokens = $10, finished_at = $11, retry_at = NULL, stage = $12,
-            first_text_at = $13
+            thought_tokens = $10, finished_at = $11, stage = $12, retry_at = $15,
+            first_text_at = $13, cost = $14
         WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL";
     let usage = ending.usage;
     let changed = tx
@@ -211,6 +216,8 @@ pub(crate) async fn finish(
         .bind(now)
         .bind(ending.stage)
         .bind(ending.first_text_at)
+        .bind(ending.cost)
+        .bind(ending.retry_at)
         .execute()
         .await?;
     Ok(changed == 1)

@@ -105,7 +105,9 @@ async fn add_sibling(
             return Err(Error::invalid("input.reply", message));
         }
         Some(_) => {
-            let speaker = turn::choose_speaker(&mut change, None, Some(&sibling)).await?;
+            let speaker =
+                turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling))
+                    .await?;
             let job = Job { speaker, instruction: None, temperature: None, minor: user.minor };
             let order = Order { id: reply, user: user.id, job, model: None };
             Some(turn::start_reply(&mut change, Some(&sibling), order).await?)

@@ -1,5 +1,7 @@
 //! The job by which a model writes a message, as it is stored.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use skald_base::UserId;
@@ -36,6 +38,7 @@ pub struct Reply {
     pub cached_tokens: Option<i64>,
     pub output_tokens: Option<i64>,
     pub thought_tokens: Option<i64>,
+    pub cost: Option<i64>,
     pub created_at: DateTime<Utc>,
     pub first_text_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -45,7 +48,7 @@ impl Reply {
     /// Why it failed, or why its last attempt did.
     pub fn failure(&self) -> Option<Failure> {
         let message = self.failure_message.clone().unwrap_or_default();
-        self.failure_code.map(|code| Failure { code, message })
+        self.failure_code.map(|code| Failure::new(code, message))
     }
 }
 
@@ -127,6 +130,15 @@ pub struct Failure {
     pub code: FailureCode,
     /// The reason, as a sentence.
     pub message: String,
+    /// When trying again may help, as far as the provider says.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure that no provider has anything to say about.
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
 }
 
 /// Why a reply failed, for programs.
@@ -189,6 +201,6 @@ impl From<&LlmError> for Failure {
             LlmErrorKind::Empty => FailureCode::Empty,
             LlmErrorKind::Protocol => FailureCode::Protocol,
         };
-        Self { code, message: error.to_string() }
+        Self { code, message: error.to_string(), retry_after: error.retry_after }
     }
 }

@@ -6,12 +6,17 @@
 //! saved as it grows ([`flush`]), and what a crash left is taken up at start
 //! ([`recovery`]).
 
+mod ask;
+mod end;
 pub mod flush;
 mod job;
+mod preview;
+mod read;
 pub mod recovery;
 pub mod reply;
+pub mod retry;
 mod run;
-pub mod scene;
+mod scene;
 mod start;
 pub mod text;
 pub mod watch;
@@ -22,11 +27,14 @@ use skald_base::{
     graph::{ClientRequestId, TextRule},
 };
 
-pub use self::job::{Failure, FailureCode, Finish, Job, NarratorTask, Reply, Speaker, Stage};
 use self::start::{open_parent, player_message, speaker_of};
 pub(crate) use self::{
-    run::Ending,
+    end::Ending,
     start::{Order, begin, choose_speaker, start_reply},
+};
+pub use self::{
+    job::{Failure, FailureCode, Finish, Job, NarratorTask, Reply, Speaker, Stage},
+    preview::{Preview, PreviewWish, preview},
 };
 use crate::{
     app::App,
@@ -37,9 +45,6 @@ use crate::{
     store,
     tree::{Message, MessageId},
 };
-
-/// Tries at one reply at most, as long as no text was shown.
-pub const MAX_ATTEMPTS: i64 = 3;
 
 /// What a player sends.
 #[derive(Clone, Debug, Serialize)]
@@ -126,7 +131,8 @@ pub async fn send(
         return repeat(app, viewer, first).await;
     }
     let parent = open_parent(&mut change, new.parent_id).await?;
-    let speaker = choose_speaker(&mut change, new.speaker_id, parent.as_ref()).await?;
+    let speaker =
+        choose_speaker(&mut change.tx, new.session_id, new.speaker_id, parent.as_ref()).await?;
     let message =
         player_message(&mut change, parent.as_ref(), (made.message, user.id), new.content).await?;
     let job = Job { speaker, instruction: None, temperature: None, minor: user.minor };
@@ -166,7 +172,8 @@ pub async fn request_reply(
     let speaker = match wish.speaker {
         WishedSpeaker::Narrator(task) => Speaker::Narrator { task },
         WishedSpeaker::Character(id) => {
-            let speaker = choose_speaker(&mut change, Some(id), parent.as_ref()).await;
+            let speaker =
+                choose_speaker(&mut change.tx, wish.session_id, Some(id), parent.as_ref()).await;
             speaker.map_err(|error| error.at("input.speaker.characterId"))?
         }
     };

@@ -5,7 +5,13 @@ use std::time::Duration;
 use skald_base::{Dialect, Result};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{MAX_ATTEMPTS, Reply, flush::LEASE_MILLIS, run};
+use super::{
+    Reply,
+    end::{self, Ending},
+    flush::LEASE_MILLIS,
+    retry::MAX_TRIES,
+    run,
+};
 use crate::{app::App, store, tree::MessageStatus};
 
 /// Which unfinished replies nobody writes any more.
@@ -70,16 +76,19 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
     let status = match &reply {
         reply if reply.stop_requested => MessageStatus::Stopped,
         reply if !reply.draft_content.is_empty() => MessageStatus::Interrupted,
-        reply if reply.attempt >= MAX_ATTEMPTS => MessageStatus::Interrupted,
+        reply if reply.attempt >= MAX_TRIES => MessageStatus::Interrupted,
         _ => {
-            if store::reply::next_attempt(&app.db, &reply, app.replies.process()).await? {
+            let mut tx = app.db.begin().await?;
+            let process = app.replies.process();
+            if store::reply::next_attempt(&mut tx, &reply, process, &reply.model).await? {
+                tx.commit().await?;
                 reply.attempt += 1;
                 run::spawn(app, reply, 0);
             }
             return Ok(());
         }
     };
-    let ending = run::Ending {
+    let ending = Ending {
         status,
         stage: reply.stage,
         first_text_at: reply.first_text_at,
@@ -87,9 +96,12 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
         thought: reply.draft_thought.clone(),
         finish_reason: None,
         usage: None,
+        cost: None,
         failure: None,
+        retry_at: None,
+        weight: None,
     };
-    run::store_end(app, &reply, &ending).await?;
+    end::store_end(app, &reply, &ending).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Failure, Reply, Stage, text::GrowingText};
-use crate::{session::SessionId, tree::MessageId};
+use crate::{llm::Usage, session::SessionId, tree::MessageId};
 
 /// All replies that this process writes.
 pub struct Replies {
@@ -49,8 +49,26 @@ pub struct Draft {
     pub failure: Option<Failure>,
     pub retry_at: Option<DateTime<Utc>>,
     pub first_text_at: Option<DateTime<Utc>>,
+    pub usage: Option<Usage>,
     /// Whether the stored draft is behind this one.
     pub dirty: bool,
+}
+
+impl Draft {
+    /// Nothing is written yet.
+    pub fn new(attempt: i64) -> Self {
+        Self {
+            attempt,
+            stage: Stage::Recalling,
+            content: GrowingText::default(),
+            thought: GrowingText::default(),
+            failure: None,
+            retry_at: None,
+            first_text_at: None,
+            usage: None,
+            dirty: false,
+        }
+    }
 }
 
 impl Replies {
@@ -73,16 +91,7 @@ impl Replies {
             stop: CancellationToken::new(),
             lost: CancellationToken::new(),
             done: CancellationToken::new(),
-            draft: Mutex::new(Draft {
-                attempt: reply.attempt,
-                stage: Stage::Recalling,
-                content: GrowingText::default(),
-                thought: GrowingText::default(),
-                failure: None,
-                retry_at: None,
-                first_text_at: None,
-                dirty: false,
-            }),
+            draft: Mutex::new(Draft::new(reply.attempt)),
         });
         lock(&self.running).insert(reply.message_id, running.clone());
         self.started.notify_one();

@@ -1,6 +1,6 @@
 //! Starting a reply: who speaks, below what, and whether there is room for one more.
 
-use skald_base::{Error, Result, UserError, UserErrorCode, UserId};
+use skald_base::{Error, Result, UserError, UserErrorCode, UserId, db::Source};
 use sqlx::types::Json;
 
 use super::{Job, NarratorTask, Reply, Speaker, Stage, run};
@@ -9,7 +9,7 @@ use crate::{
     character::CharacterId,
     request,
     session::{
-        CastMember, Session,
+        CastMember, Session, SessionId,
         change::{ParentPlace, SessionChange},
     },
     store,
@@ -118,6 +118,7 @@ pub(crate) async fn start_reply(
         cached_tokens: None,
         output_tokens: None,
         thought_tokens: None,
+        cost: None,
         created_at: message.created_at,
         first_text_at: None,
         finished_at: None,
@@ -176,11 +177,12 @@ async fn reply_author(
 
 /// The wanted member of the cast, or who spoke last on the path, or the first.
 pub(crate) async fn choose_speaker(
-    change: &mut SessionChange<'_>,
+    source: &mut impl Source,
+    session: SessionId,
     wanted: Option<CharacterId>,
     parent: Option<&Message>,
 ) -> Result<Speaker> {
-    let cast = store::session::cast(&mut change.tx, &[change.session.id]).await?;
+    let cast = store::session::cast(source, &[session]).await?;
     if let Some(wanted) = wanted {
         let member = cast.into_iter().find(|member| member.character_id == Some(wanted));
         let member = member
@@ -189,7 +191,7 @@ pub(crate) async fn choose_speaker(
     }
     let mut last = None;
     if let (Some(parent), true) = (parent, cast.len() > 1) {
-        let recent = store::message::path_up(&mut change.tx, &[parent.id], 12).await?;
+        let recent = store::message::path_up(source, &[parent.id], 12).await?;
         last = recent.into_iter().rev().find_map(|step| step.message.author.author_character_id);
     }
     let member = cast

@@ -339,10 +339,17 @@ async fn a_model_that_breaks_the_rules_breaks_nothing_else() {
         assert_eq!(world.ends(freya(), &innocent).await["content"], "One two");
 
         let (reply, call) = ask().await;
+        let mut watcher = world.watch_reply(freya(), json!({ "id": reply }));
+        call.say(" \n").await;
         call.end().await;
+        let retrying = watcher.until(|event| event["stage"] == "RETRYING").await;
+        assert_eq!(retrying["failure"]["code"], "EMPTY");
+        script.call().await.tell("\n\nAt last.").await;
         let message = world.ends(freya(), &reply).await;
-        assert_eq!(message["status"], "FAILED");
-        assert_eq!(message["generation"]["failure"]["code"], "EMPTY");
+        assert_eq!(
+            (&message["content"], &message["status"]),
+            (&json!("At last."), &json!("COMPLETE"))
+        );
 
         let (reply, call) = ask().await;
         call.fail(LlmError::new(LlmErrorKind::BadRequest).detail(crate::script::PANIC)).await;

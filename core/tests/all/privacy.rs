@@ -63,6 +63,25 @@ const REACHES: &[Reach] = &{
         reach("message", Message, "query($id: ID!) { message(id: $id) { id content } }"),
         reach("runningReplies", Nothing, "{ runningReplies { id } }"),
         reach("models", Nothing, "{ models { id } }"),
+        reach("usage", Nothing, "{ usage(period: ALL) { calls models { model calls } } }"),
+        reach(
+            "promptPreview",
+            Session,
+            "query($id: ID!) { promptPreview(input: { sessionId: $id, content: \"?\" }) {
+                tokens blocks { text } } }",
+        ),
+        reach(
+            "promptPreview",
+            Message,
+            "query($id: ID!, $own: ID!) { promptPreview(input: { sessionId: $own, parentId: $id }) {
+                tokens blocks { text } } }",
+        ),
+        reach(
+            "promptPreview",
+            Character,
+            "query($id: ID!, $own: ID!) { promptPreview(input: { sessionId: $own,
+                speaker: { characterId: $id } }) { tokens blocks { text } } }",
+        ),
         reach(
             "createPersona",
             Nothing,

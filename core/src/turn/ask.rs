@@ -1,0 +1,182 @@
+//! From a scene to a request, and the record of it by which a reply explains itself.
+
+use skald_base::{Error, Result};
+use sqlx::types::Json;
+
+use super::{
+    Failure, FailureCode, NarratorTask, Reply, Speaker,
+    scene::{self, Extent, SceneKey},
+};
+use crate::{
+    app::App,
+    llm::{self, Model, ModelRole, Options, Output, Request},
+    prompt::{
+        self, Budget, Plan, Scene,
+        record::{PlanBody, PlanRecord},
+        tokens::Calibration,
+    },
+    session::NarrativeVoice,
+    store,
+};
+
+/// A request, and the plan of its prompt.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) request: Request,
+    pub(super) plan: Plan,
+    /// The body of the provider's HTTP request; none if the model has no wire.
+    pub(super) body: Option<String>,
+    /// The model that takes over if this one cannot write.
+    pub(super) fallback: Option<String>,
+    calibration: Calibration,
+}
+
+/// The model that is asked, and what makes this call differ from others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asking<'a> {
+    pub(super) model: &'a str,
+    pub(super) seed: u64,
+    pub(super) attempt: i64,
+}
+
+/// The request for a reply; a failure if the prompt cannot be built.
+pub(super) async fn for_reply(app: &App, reply: &Reply) -> Result<Result<Asked, Failure>> {
+    let missing = || Error::Internal("a reply without its message".into());
+    let message = store::message::find(&mut app.db.reader(), reply.message_id).await?;
+    let message = message.ok_or_else(missing)?;
+    let key = SceneKey {
+        session: reply.session_id,
+        parent: message.parent_id,
+        depth: message.depth,
+        job: reply.job.0.clone(),
+    };
+    let asking = Asking { model: &reply.model, seed: seed(reply), attempt: reply.attempt };
+    let scene = scene::read(app, &key, Extent::AsBefore).await?;
+    let asked = match compose(app, &scene, asking).await {
+        Ok(asked) if asked.plan.underfilled => {
+            let scene = scene::read(app, &key, Extent::Most).await?;
+            compose(app, &scene, asking).await
+        }
+        asked => asked,
+    };
+    Ok(asked)
+}
+
+/// Differs for every swipe, and for every attempt at it.
+fn seed(reply: &Reply) -> u64 {
+    let (high, low) = reply.message_id.uuid().as_u64_pair();
+    high.rotate_left(17) ^ low ^ reply.attempt.unsigned_abs()
+}
+
+/// Plans the prompt and makes the request of it.
+pub(super) async fn compose(
+    app: &App,
+    scene: &Scene,
+    asking: Asking<'_>,
+) -> Result<Asked, Failure> {
+    let asked = compose_with(app, scene, asking, app.calibrations.of(asking.model))?;
+    let limit = asked.request.abilities.context_tokens.saturating_sub(asked.plan.budget.reply);
+    // An estimate is good enough, unless the model's limit is near.
+    if asked.plan.tokens < limit / 100 * 95 {
+        return Ok(asked);
+    }
+    let Ok(Some(counted)) = app.llm.count(&asked.request).await else { return Ok(asked) };
+    app.calibrations.learn(asking.model, asked.plan.weight, counted);
+    if counted <= limit {
+        return Ok(asked);
+    }
+    compose_with(app, scene, asking, app.calibrations.of(asking.model))
+}
+
+fn compose_with(
+    app: &App,
+    scene: &Scene,
+    asking: Asking<'_>,
+    calibration: Calibration,
+) -> Result<Asked, Failure> {
+    let role = app.llm.role(ModelRole::Story);
+    let (fallback, options) = role.map(|role| (role.fallback, role.options)).unwrap_or_default();
+    let options = with_wishes(options, scene);
+    let abilities = app.model(asking.model).map(|model: Model| model.abilities).unwrap_or_default();
+    let budget = Budget::new(abilities.context_tokens, options.max_output_tokens);
+    let plan = prompt::plan(scene, budget, &calibration)
+        .map_err(|too_large| Failure::new(FailureCode::PromptTooLarge, too_large.to_string()))?;
+    let request = Request {
+        model: asking.model.to_owned(),
+        abilities,
+        system: plan.system(),
+        turns: plan.turns(),
+        stop: vec![format!("\n{}:", scene.player_name())],
+        max_output_tokens: budget.reply,
+        options,
+        output: Output::Prose,
+        seed: asking.seed,
+        story: story(scene, asking.attempt),
+    };
+    let body = app.llm.body(&request);
+    let fallback = fallback.filter(|model| model != asking.model && app.has_model(model));
+    Ok(Asked { request, plan, body, fallback, calibration })
+}
+
+/// What was wished for this reply comes before what holds for all.
+fn with_wishes(options: Options, scene: &Scene) -> Options {
+    Options { temperature: scene.job.temperature.or(options.temperature), ..options }
+}
+
+impl Asked {
+    /// The plan as it is stored, once its blocks have these numbers.
+    fn record(&self, reply: &Reply, numbers: &[i64], body: Option<&str>) -> PlanRecord {
+        let body =
+            PlanBody::of(&self.plan, &self.calibration, numbers, (&self.request.model, body));
+        PlanRecord {
+            message_id: reply.message_id,
+            session_id: reply.session_id,
+            attempt: reply.attempt,
+            began_with: self.plan.began_with,
+            plan: Json(body),
+        }
+    }
+
+    /// Stores what was asked, so that the reply can say it for ever.
+    pub(super) async fn store(&self, app: &App, reply: &Reply, body: Option<&str>) -> Result<()> {
+        let mut tx = app.db.begin().await?;
+        // Two replies of one session may bring the same new block at once.
+        if store::session::lock_any(&mut tx, reply.session_id).await?.is_none() {
+            return Ok(());
+        }
+        let blocks = &self.plan.blocks;
+        let numbers = store::prompt::number_blocks(&mut tx, reply.session_id, blocks).await?;
+        store::prompt::save(&mut tx, &self.record(reply, &numbers, body)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn story(scene: &Scene, attempt: i64) -> llm::Story {
+    let (speaker, task) = match &scene.job.speaker {
+        Speaker::Character { name, .. } => (Some(scene.speaker_name().unwrap_or(name)), None),
+        Speaker::Narrator { task } => (None, Some(*task)),
+    };
+    llm::Story {
+        attempt: u32::try_from(attempt).unwrap_or(1),
+        language: scene.session.settings.language.clone(),
+        speaker: speaker.map(ToOwned::to_owned),
+        task: task.map(|task| match task {
+            NarratorTask::Scene => llm::NarratorTask::Scene,
+            NarratorTask::Transition => llm::NarratorTask::Transition,
+            NarratorTask::Recap => llm::NarratorTask::Recap,
+        }),
+        player: scene.player_name().to_owned(),
+        cast: scene.cast.iter().map(|member| member.name.clone()).collect(),
+        about_speaker: scene.about_speaker(),
+        about_player: scene.about_player(),
+        last_line: scene.last_line().to_owned(),
+        instruction: scene.job.instruction.clone(),
+        depth: u32::try_from(scene.depth).unwrap_or(u32::MAX),
+        voice: match scene.session.settings.narrative_voice {
+            NarrativeVoice::First => llm::Voice::First,
+            NarrativeVoice::Second => llm::Voice::Second,
+            NarrativeVoice::Third => llm::Voice::Third,
+        },
+    }
+}
