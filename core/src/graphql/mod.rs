@@ -16,6 +16,7 @@ mod model;
 mod node;
 mod persona;
 mod session;
+mod settings;
 mod subscription;
 mod tree;
 mod turn;

@@ -23,4 +23,5 @@ mod refusal;
 mod resume;
 mod script;
 mod story;
+mod style;
 mod tree;
