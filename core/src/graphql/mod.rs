@@ -17,6 +17,7 @@ mod node;
 mod persona;
 mod prompt;
 mod session;
+mod settings;
 mod subscription;
 mod tree;
 mod turn;

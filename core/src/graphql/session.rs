@@ -17,6 +17,7 @@ use super::{
     loaders::{CastKey, PathKey, RunningKey, UsageKey},
     message::Message,
     persona::Persona,
+    settings::{SessionSettings, SessionSettingsInput},
     usage::Usage,
     user::UserRef,
 };
@@ -60,13 +61,6 @@ struct CastMember {
     avatar_url: Option<String>,
     /// The character as it is now; null if it is gone for good.
     character: Option<Character>,
-}
-
-/// What a player may set about a session.
-#[derive(SimpleObject)]
-struct SessionSettings {
-    /// The model that writes; null means the server's default. See `models`.
-    story_model_id: Option<String>,
 }
 
 /// One playthrough: a persona, a cast, and the tree of their messages.
@@ -212,7 +206,7 @@ impl Session {
 
     /// What you set about how the story is written.
     async fn settings(&self) -> SessionSettings {
-        SessionSettings { story_model_id: self.0.settings.story_model.clone() }
+        self.0.settings.clone().into()
     }
 
     /// Counts edits of the settings; send it as `expectedVersion` to notice a concurrent one.
@@ -270,13 +264,6 @@ impl SessionQuery {
         let cursor = |session: &Session| time_cursor(session.0.last_activity_at, session.0.id);
         Ok(page(slice.map(Session), total, cursor))
     }
-}
-
-/// What a player may set about a session.
-#[derive(InputObject)]
-struct SessionSettingsInput {
-    /// The model that writes; null means the server's default. See `models`.
-    story_model_id: MaybeUndefined<String>,
 }
 
 /// What a new session is.
@@ -407,18 +394,19 @@ async fn create(
     input: CreateSessionInput,
 ) -> skald_base::Result<session::Session> {
     let request = ClientRequestId::parse("input.clientRequestId", &input.client_request_id)?;
-    let story_model = input.settings.and_then(|settings| settings.story_model_id.take());
+    let mut settings = Settings {
+        title: input.title,
+        language: input.language.unwrap_or_else(|| "en".into()),
+        narrative_voice: input.narrative_voice.map(Into::into).unwrap_or_default(),
+        relationship: input.relationship,
+        ..Settings::default()
+    };
+    input.settings.unwrap_or_default().add_to(Patch::default()).apply(&mut settings);
     let new = NewSession {
         id: parse_optional_id("input.id", input.id.as_ref())?,
         persona_id: parse_optional_id("input.personaId", input.persona_id.as_ref())?,
         character_ids: parse_ids("input.characterIds", &input.character_ids)?,
-        settings: Settings {
-            title: input.title,
-            language: input.language.unwrap_or_else(|| "en".into()),
-            narrative_voice: input.narrative_voice.map(Into::into).unwrap_or_default(),
-            relationship: input.relationship,
-            story_model,
-        },
+        settings,
     };
     session::create(ctx.app(), ctx.viewer(), new, &request).await
 }
@@ -428,14 +416,13 @@ async fn update(
     input: UpdateSessionInput,
 ) -> skald_base::Result<session::Session> {
     let id: SessionId = parse_id("input.id", &input.id)?;
-    let model = input.settings.and_then(|settings| change(settings.story_model_id));
     let voice = input.narrative_voice.map(session::NarrativeVoice::from);
     let settings = Patch::default()
         .set(change(input.title), |to: &mut Settings, value| to.title = value)
         .set(input.language, |to, value| to.language = value)
         .set(voice, |to, value| to.narrative_voice = value)
-        .set(change(input.relationship), |to, value| to.relationship = value)
-        .set(model, |to, value| to.story_model = value);
+        .set(change(input.relationship), |to, value| to.relationship = value);
+    let settings = input.settings.unwrap_or_default().add_to(settings);
     let persona_id = parse_optional_id("input.personaId", input.persona_id.as_ref())?;
     let patch = SessionPatch { settings, persona_id, expected_version: input.expected_version };
     let outcome = session::update(ctx.app(), ctx.viewer(), id, patch).await;

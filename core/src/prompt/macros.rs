@@ -1,4 +1,7 @@
-//! Macros in cards and greetings: `{{char}}` and `{{user}}`. Pure.
+//! Macros in cards and greetings: `{{char}}`, `{{user}}`, `{{original}}`. Pure.
+//!
+//! Cards put `{{original}}` where the application's own instructions should
+//! stand. Ours stand already, whatever the card says, so it becomes nothing.
 //!
 //! Names are case-insensitive; the old forms `<BOT>`, `<CHAR>` and `<USER>`
 //! count too. One pass from left to right, so that what a name brings in is
@@ -45,6 +48,7 @@ impl Names<'_> {
             "char" => Some((self.character, tail)),
             "bot" if is_old_form => Some((self.character, tail)),
             "user" => Some((self.player, tail)),
+            "original" if !is_old_form => Some(("", tail)),
             _ => None,
         }
     }
@@ -68,6 +72,10 @@ mod tests {
             ("{{random:a,b}} {{bot}} {{char", "{{random:a,b}} {{bot}} {{char"),
             ("{{{char}}} <b>bold</b> a < b", "{Mira} <b>bold</b> a < b"),
             ("{ {{user}} }", "{ {{char}} }"),
+            // Our own rules stand already.
+            ("{{original}}", ""),
+            ("{{Original}} Be {{char}}.{{ original }}", " Be Mira."),
+            ("<original> {{original", "<original> {{original"),
         ] {
             assert_eq!(NAMES.expand(text), expected, "{text}");
         }
@@ -77,7 +85,7 @@ mod tests {
         #[test]
         fn text_without_macros_stays(text in "[a-zа-я {}<>]{0,60}") {
             let lower = text.to_lowercase();
-            prop_assume!(!["char", "user", "bot"].iter().any(|name| lower.contains(name)));
+            prop_assume!(!["char", "user", "bot", "original"].iter().any(|name| lower.contains(name)));
             prop_assert_eq!(NAMES.expand(&text), text);
         }
     }

@@ -1,6 +1,7 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+pub mod style;
 pub mod watch;
 
 use chrono::{DateTime, Utc};
@@ -12,6 +13,7 @@ use skald_base::{
 };
 
 use self::change::SessionChange;
+pub use self::style::{NarrativeTense, ReplyLength, Style};
 use crate::{
     app::App,
     character::{Character, CharacterId},
@@ -80,6 +82,10 @@ pub struct Settings {
     pub narrative_voice: NarrativeVoice,
     pub relationship: Option<String>,
     pub story_model: Option<String>,
+    pub supervisor_model: Option<String>,
+    pub fallback_model: Option<String>,
+    #[sqlx(flatten)]
+    pub style: Style,
 }
 
 /// A character on stage, with name and avatar as they were when it joined.
@@ -118,7 +124,8 @@ pub struct SessionPatch {
 }
 
 impl Settings {
-    fn check(&self, app: &App) -> Result<()> {
+    /// Refuses what cannot be; `before` is what they were.
+    fn check(&self, app: &App, before: &Self) -> Result<()> {
         let title = self.title.as_deref().unwrap_or_default();
         TextRule::optional(500).check("input.title", title)?;
         let relationship = self.relationship.as_deref().unwrap_or_default();
@@ -129,10 +136,18 @@ impl Settings {
         if !is_tag {
             return Err(Error::invalid("input.language", "not a BCP 47 language tag, such as en"));
         }
-        match &self.story_model {
-            Some(model) => app.check_model("input.settings.storyModelId", model),
-            None => Ok(()),
+        self.style.check("input.settings.style")?;
+        let (story, supervisor) = (&self.story_model, &self.supervisor_model);
+        for (path, model, before) in [
+            ("input.settings.storyModelId", story, &before.story_model),
+            ("input.settings.supervisorModelId", supervisor, &before.supervisor_model),
+            ("input.settings.fallbackModelId", &self.fallback_model, &before.fallback_model),
+        ] {
+            // A model that the server has lost meanwhile must not keep a title from changing.
+            let chosen = model.as_deref().filter(|_| model != before);
+            chosen.map_or(Ok(()), |id| app.check_model(path, id))?;
         }
+        Ok(())
     }
 }
 
@@ -144,7 +159,7 @@ pub async fn create(
     request: &ClientRequestId,
 ) -> Result<Session> {
     let user = viewer.user()?;
-    new.settings.check(app)?;
+    new.settings.check(app, &Settings::default())?;
     let id = request::fresh_id(app, "input.id", new.id)?;
     let claim = request::Claim::new(user.id, "createSession", request, &new);
     let mut tx = app.db.begin().await?;
@@ -288,8 +303,9 @@ pub async fn update(
     };
     let mut change = SessionChange::open(app, viewer, id).await?;
     check_version(patch.expected_version, change.session.version)?;
+    let before = change.session.settings.clone();
     patch.settings.apply(&mut change.session.settings);
-    change.session.settings.check(app)?;
+    change.session.settings.check(app, &before)?;
     change.session.persona_id = persona.or(change.session.persona_id);
     change.session.version += 1;
     store::session::update(&mut change.tx, &change.session).await?;

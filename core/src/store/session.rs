@@ -14,8 +14,9 @@ use crate::{
 macro_rules! columns {
     () => {
         "s.id, s.owner_id, s.mode, s.title, s.language, s.narrative_voice, s.relationship, \
-         s.story_model, s.persona_id, s.head_id, s.last_sequence, s.version, s.created_at, \
-         s.last_activity_at, s.deleted_at"
+         s.story_model, s.supervisor_model, s.fallback_model, s.reply_length, \
+         s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.head_id, \
+         s.last_sequence, s.version, s.created_at, s.last_activity_at, s.deleted_at"
     };
 }
 
@@ -35,9 +36,11 @@ macro_rules! of_participant {
 pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
     const SQL: &str = "
         INSERT INTO session (id, owner_id, mode, title, language, narrative_voice, relationship,
-            story_model, persona_id, head_id, last_sequence, version, created_at,
+            story_model, supervisor_model, fallback_model, reply_length, narrative_tense,
+            atmosphere, instruction, persona_id, head_id, last_sequence, version, created_at,
             last_activity_at, deleted_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, 0, $10, $11, $12, NULL)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, 0, $16,
+            $17, $18, NULL)";
     const PARTICIPANT: &str = "
         INSERT INTO session_participant (session_id, user_id, role, joined_at)
         VALUES ($1, $2, 'OWNER', $3)";
@@ -51,6 +54,12 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(settings.narrative_voice)
         .bind(settings.relationship)
         .bind(settings.story_model)
+        .bind(settings.supervisor_model)
+        .bind(settings.fallback_model)
+        .bind(settings.style.length)
+        .bind(settings.style.tense)
+        .bind(settings.style.atmosphere)
+        .bind(settings.style.instruction)
         .bind(session.persona_id)
         .bind(session.version)
         .bind(session.created_at)
@@ -106,7 +115,8 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
     const SQL: &str = "
         UPDATE session
         SET title = $2, language = $3, narrative_voice = $4, relationship = $5, story_model = $6,
-            persona_id = $7, version = $8, deleted_at = $9
+            supervisor_model = $7, fallback_model = $8, reply_length = $9, narrative_tense = $10,
+            atmosphere = $11, instruction = $12, persona_id = $13, version = $14, deleted_at = $15
         WHERE id = $1";
     let settings = session.settings.clone();
     tx.query(SQL)
@@ -116,6 +126,12 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(settings.narrative_voice)
         .bind(settings.relationship)
         .bind(settings.story_model)
+        .bind(settings.supervisor_model)
+        .bind(settings.fallback_model)
+        .bind(settings.style.length)
+        .bind(settings.style.tense)
+        .bind(settings.style.atmosphere)
+        .bind(settings.style.instruction)
         .bind(session.persona_id)
         .bind(session.version)
         .bind(session.deleted_at)

@@ -26,8 +26,6 @@ pub(super) struct Asked {
     pub(super) plan: Plan,
     /// The body of the provider's HTTP request; none if the model has no wire.
     pub(super) body: Option<String>,
-    /// The model that takes over if this one cannot write.
-    pub(super) fallback: Option<String>,
     calibration: Calibration,
 }
 
@@ -68,6 +66,16 @@ fn seed(reply: &Reply) -> u64 {
     high.rotate_left(17) ^ low ^ reply.attempt.unsigned_abs()
 }
 
+/// The model that takes over if the one that writes a reply cannot: the session's choice, else
+/// the server's.
+pub(super) async fn fallback(app: &App, reply: &Reply) -> Result<Option<String>> {
+    let session = store::session::find_any(&mut app.db.reader(), reply.session_id).await?;
+    let chosen = session.and_then(|session| session.settings.fallback_model);
+    let usual = || app.llm.role(ModelRole::Story)?.fallback;
+    let model = chosen.filter(|model| app.has_model(model)).or_else(usual);
+    Ok(model.filter(|model| *model != reply.model && app.has_model(model)))
+}
+
 /// Plans the prompt and makes the request of it.
 pub(super) async fn compose(
     app: &App,
@@ -95,8 +103,7 @@ fn compose_with(
     calibration: Calibration,
 ) -> Result<Asked, Failure> {
     let role = app.llm.role(ModelRole::Story);
-    let (fallback, options) = role.map(|role| (role.fallback, role.options)).unwrap_or_default();
-    let options = with_wishes(options, scene);
+    let options = with_wishes(role.map(|role| role.options).unwrap_or_default(), scene);
     let abilities = app.model(asking.model).map(|model: Model| model.abilities).unwrap_or_default();
     let budget = Budget::new(abilities.context_tokens, options.max_output_tokens);
     let plan = prompt::plan(scene, budget, &calibration)
@@ -114,8 +121,7 @@ fn compose_with(
         story: story(scene, asking.attempt),
     };
     let body = app.llm.body(&request);
-    let fallback = fallback.filter(|model| model != asking.model && app.has_model(model));
-    Ok(Asked { request, plan, body, fallback, calibration })
+    Ok(Asked { request, plan, body, calibration })
 }
 
 /// What was wished for this reply comes before what holds for all.

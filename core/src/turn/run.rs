@@ -21,7 +21,7 @@ use crate::{app::App, events::ReplyStep, prompt::tokens::Weight, store};
 pub(super) fn spawn(app: &App, reply: Reply, added_at: i64) {
     let running = app.replies.enter(&reply, added_at);
     let tries = reply.attempt;
-    let writer = Writer { app: app.clone(), reply, running, tries, fallback: None, weight: None };
+    let writer = Writer { app: app.clone(), reply, running, tries, weight: None };
     app.lifecycle.spawn(writer.write());
 }
 
@@ -32,8 +32,6 @@ struct Writer {
     running: Arc<RunningReply>,
     /// Attempts with the model that writes now.
     tries: i64,
-    /// The model that takes over if this one cannot write.
-    fallback: Option<String>,
     /// What the last prompt was made of.
     weight: Option<Weight>,
 }
@@ -54,7 +52,7 @@ impl Writer {
                 internal("writing", &panicked)
             });
             let Outcome::Failed(failure) = &outcome else { break outcome };
-            let Some(next) = self.next(failure) else { break outcome };
+            let Some(next) = self.next(failure).await else { break outcome };
             let failure = failure.clone();
             if let Some(outcome) = self.go_on(failure, next).await {
                 break outcome;
@@ -82,7 +80,6 @@ impl Writer {
             Err(error) => return internal("reading the scene", &error),
         };
         self.weight = Some(asked.plan.weight);
-        self.fallback.clone_from(&asked.fallback);
         set_stage(&self.app, &self.running, Stage::Waiting);
         // What was asked is stored while the model reads it, and before the reply ends.
         let (stored, (outcome, body)) =
@@ -113,21 +110,23 @@ impl Writer {
     }
 
     /// What to do after a failure; none if the reply ends with it.
-    fn next(&self, failure: &Failure) -> Option<Next> {
+    async fn next(&self, failure: &Failure) -> Option<Next> {
+        let fallback = ask::fallback(&self.app, &self.reply).await;
+        let fallback = fallback.unwrap_or_else(|error| {
+            report(&self.reply, &error);
+            None
+        });
         let trial = Trial {
             failure,
             tries: self.tries,
             text_shown: self.running.read(|draft| draft.content.units() > 0),
-            has_fallback: self.fallback.is_some(),
+            has_fallback: fallback.is_some(),
         };
         let (_, chance) = self.reply.message_id.uuid().as_u64_pair();
         match retry::judge(trial, chance.wrapping_mul(self.reply.attempt.unsigned_abs())) {
             Verdict::GiveUp => None,
             Verdict::Again(after) => Some(Next { model: self.reply.model.clone(), after }),
-            Verdict::Fallback => {
-                let model = self.fallback.clone()?;
-                Some(Next { model, after: Duration::ZERO })
-            }
+            Verdict::Fallback => fallback.map(|model| Next { model, after: Duration::ZERO }),
         }
     }
 
@@ -174,10 +173,10 @@ impl Writer {
     }
 }
 
-/// A reply without a record of its prompt is better than no reply.
+/// A reply without a record of its prompt, or a second model, is better than none.
 fn report(reply: &Reply, error: &Error) {
     let error = error.describe();
-    tracing::warn!(id = %reply.message_id, error, "cannot store what a model was asked");
+    tracing::warn!(id = %reply.message_id, error, "the database failed beside a reply");
 }
 
 fn internal(doing: &str, error: &Error) -> Outcome {

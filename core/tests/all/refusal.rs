@@ -270,6 +270,31 @@ async fn a_card_that_does_not_fit_is_not_kept() {
                 "NOT_FOUND",
                 "input.settings.storyModelId",
             ),
+            (
+                json!({ "settings": { "supervisorModelId": "?" } }),
+                "NOT_FOUND",
+                "input.settings.supervisorModelId",
+            ),
+            (
+                json!({ "settings": { "fallbackModelId": "?" } }),
+                "NOT_FOUND",
+                "input.settings.fallbackModelId",
+            ),
+            (
+                json!({ "settings": { "style": { "atmosphere": "a".repeat(2_001) } } }),
+                "TOO_LONG",
+                "input.settings.style.atmosphere",
+            ),
+            (
+                json!({ "settings": { "style": { "instruction": "a".repeat(16 * 1024 + 1) } } }),
+                "TOO_LONG",
+                "input.settings.style.instruction",
+            ),
+            (
+                json!({ "settings": { "style": { "instruction": "\0" } } }),
+                "BAD_USER_INPUT",
+                "input.settings.style.instruction",
+            ),
             (json!({ "id": not_v7("session") }), "BAD_USER_INPUT", "input.id"),
             (json!({ "id": theirs.session }), "CONFLICT", ""),
         ] {
@@ -285,6 +310,31 @@ async fn a_card_that_does_not_fit_is_not_kept() {
                 json!({ "settings": { "storyModelId": "?" } }),
                 "NOT_FOUND",
                 "input.settings.storyModelId",
+            ),
+            (
+                json!({ "settings": { "supervisorModelId": "?" } }),
+                "NOT_FOUND",
+                "input.settings.supervisorModelId",
+            ),
+            (
+                json!({ "settings": { "fallbackModelId": "?" } }),
+                "NOT_FOUND",
+                "input.settings.fallbackModelId",
+            ),
+            (
+                json!({ "settings": { "style": { "atmosphere": "a".repeat(2_001) } } }),
+                "TOO_LONG",
+                "input.settings.style.atmosphere",
+            ),
+            (
+                json!({ "settings": { "style": { "instruction": "a".repeat(16 * 1024 + 1) } } }),
+                "TOO_LONG",
+                "input.settings.style.instruction",
+            ),
+            (
+                json!({ "settings": { "style": { "instruction": "\0" } } }),
+                "BAD_USER_INPUT",
+                "input.settings.style.instruction",
             ),
         ] {
             cases.push(("updateSession", with(&session, changes), code, path));

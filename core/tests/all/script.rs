@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use serde_json::{Value, json};
 use skald_core::llm::{
-    Abilities, Chunk, FinishReason, Llm, LlmError, LlmErrorKind, Model, ModelRole, Reply, Request,
-    Usage, offline::Offline,
+    Abilities, Chunk, FinishReason, Llm, LlmError, LlmErrorKind, Model, ModelRole, Price, Reply,
+    Request, Role, Usage, offline::Offline,
 };
 use tokio::{
     sync::{Mutex, mpsc},
@@ -19,6 +20,20 @@ pub(crate) const PANIC: &str = "panic";
 
 /// The scripted model's id.
 pub(crate) const MODEL: &str = "test/story";
+
+/// A scripted model with a small context.
+pub(crate) const SMALL: &str = "test/small";
+
+/// What this provider would send.
+pub(crate) fn body(request: &Request) -> String {
+    let turns = request.turns.iter().map(|turn| match turn.role {
+        Role::User => json!({ "user": turn.text() }),
+        Role::Model => json!({ "model": turn.text() }),
+    });
+    let turns: Vec<Value> = turns.collect();
+    let (system, seed) = (request.system_text(), request.seed);
+    format!("{{\"system\":{},\"turns\":{},\"seed\":{seed}}}", json!(system), json!(turns))
+}
 
 /// A provider that hands every request to the test.
 pub(crate) struct Scripted(mpsc::Sender<Call>);
@@ -50,8 +65,15 @@ impl Llm for Scripted {
             prices: Vec::new(),
             rehearsal: false,
         };
-        let other = Model { id: "test/other".into(), ..model.clone() };
-        vec![model, other]
+        let price = Price { input: 1.0, cached_input: Some(0.1), output: 10.0, ..Price::default() };
+        let other = Model { id: "test/other".into(), prices: vec![price], ..model.clone() };
+        let abilities = Abilities { context_tokens: 4_000, ..model.abilities.clone() };
+        let small = Model { id: SMALL.into(), abilities, ..model.clone() };
+        vec![model, other, small]
+    }
+
+    fn body(&self, request: &Request) -> Option<String> {
+        Some(body(request))
     }
 
     async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
@@ -90,6 +112,13 @@ impl Call {
     pub(crate) async fn end(self) {
         let usage = Usage { prompt: 100, cached: 10, output: 20, thought: 3 };
         let end = Chunk::Finished { reason: FinishReason::Stop, usage: Some(usage) };
+        self.pen.send(Ok(end)).await.unwrap();
+    }
+
+    /// Says everything and ends without a count of tokens, as some servers do.
+    pub(crate) async fn tell_uncounted(self, text: &str) {
+        self.say(text).await;
+        let end = Chunk::Finished { reason: FinishReason::Stop, usage: None };
         self.pen.send(Ok(end)).await.unwrap();
     }
 

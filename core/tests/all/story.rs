@@ -432,9 +432,9 @@ async fn sessions_are_listed_by_their_last_activity() {
         assert_eq!(page["nodes"][1]["runningReplies"], json!([]));
         let running = world.ask(freya(), "{ runningReplies { id } }", json!({})).await;
         assert_eq!(ids(&running), [reply.as_str()]);
+        let call = script.call().await;
         world.says(freya(), &tales[1], "Hi.").await;
         // The end of a reply is an activity too.
-        let call = script.call().await;
         let other = script.call().await;
         call.tell("Hi there.").await;
         world.ends(freya(), &reply).await;

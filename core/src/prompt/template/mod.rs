@@ -1,0 +1,137 @@
+//! The project's own texts for models: how to write, what is data, what is asked.
+//!
+//! There are two hands, [`english`] and [`russian`]. Neither translates the
+//! other: each says what it must in the way of its own literature. Other
+//! languages get the English text, which names them. A hand is a file here and
+//! a branch in each function that asks `is_russian`.
+//!
+//! The order inside the system text is for prefix caches and for weight: what
+//! is constant for a session comes first, then who writes this reply, and last
+//! the player's own wish.
+
+mod english;
+mod fence;
+mod russian;
+
+pub use self::fence::fenced;
+use super::Scene;
+use crate::{
+    session::{NarrativeVoice, Session, Style},
+    turn::NarratorTask,
+};
+
+/// What the system text depends on; names are fit for a sentence.
+struct Brief<'a> {
+    /// Whom the player plays.
+    player: String,
+    /// Who writes the reply; none for the narrator.
+    speaker: Option<String>,
+    /// The rest of the cast, as a list; empty if there is nobody.
+    others: String,
+    /// The session's language, as a BCP 47 tag.
+    language: &'a str,
+    /// In which grammatical person the story is told.
+    voice: NarrativeVoice,
+    /// How the player wants it written.
+    style: &'a Style,
+    /// Whether the player said that they are not of age.
+    minor: bool,
+    /// What persona and cast are to each other, fenced; empty if nobody said.
+    relationship: String,
+    /// The mood to keep, fenced; empty if nobody chose one.
+    atmosphere: String,
+    /// The player's own instruction, fenced; empty if there is none.
+    wish: String,
+}
+
+impl<'a> Brief<'a> {
+    fn new(scene: &'a Scene) -> Self {
+        let settings = &scene.session.settings;
+        let speaker = scene.speaker_name();
+        let others = scene.cast.iter().map(|member| member.name.as_str());
+        let others = others.filter(|name| Some(*name) != speaker).map(fence::plain);
+        let fenced_if_any = |tag: &str, text: &Option<String>| {
+            let text = text.as_deref().filter(|text| !text.trim().is_empty());
+            text.map_or_else(String::new, |text| fenced(tag, scene.player_name(), text))
+        };
+        Self {
+            player: fence::plain(scene.player_name()),
+            speaker: speaker.map(fence::plain),
+            others: others.collect::<Vec<_>>().join(", "),
+            language: &settings.language,
+            voice: settings.narrative_voice,
+            style: &settings.style,
+            minor: scene.job.minor,
+            relationship: fenced_if_any("relationship", &settings.relationship),
+            atmosphere: fenced_if_any("atmosphere", &settings.style.atmosphere),
+            wish: fenced_if_any("wish", &settings.style.instruction),
+        }
+    }
+}
+
+fn is_russian(language: &str) -> bool {
+    primary(language).eq_ignore_ascii_case("ru")
+}
+
+/// The language itself: what a tag says before regions and scripts.
+fn primary(language: &str) -> &str {
+    language.split('-').next().unwrap_or(language)
+}
+
+/// What the narrator is called in a session of this language.
+pub fn narrator(language: &str) -> &'static str {
+    if is_russian(language) { "Рассказчик" } else { "Narrator" }
+}
+
+/// What a player without a persona is called.
+pub fn player(language: &str) -> &'static str {
+    if is_russian(language) { "Игрок" } else { "Player" }
+}
+
+/// How to write: the first block of every prompt.
+pub fn system(scene: &Scene) -> String {
+    let brief = Brief::new(scene);
+    let paragraphs =
+        if is_russian(brief.language) { russian::system(&brief) } else { english::system(&brief) };
+    let paragraphs: Vec<String> =
+        paragraphs.into_iter().filter(|paragraph| !paragraph.is_empty()).collect();
+    paragraphs.join("\n\n")
+}
+
+/// Example dialogue, fenced as data; empty if there is none.
+pub fn examples(text: &str) -> String {
+    if text.trim().is_empty() { String::new() } else { fenced("examples", "style", text) }
+}
+
+/// What the narrator is asked for.
+pub fn task(task: NarratorTask, session: &Session) -> String {
+    let text = if is_russian(&session.settings.language) {
+        russian::task(task)
+    } else {
+        english::task(task)
+    };
+    text.into()
+}
+
+/// Whose turn it is, where several are on stage.
+pub fn speak_as(name: &str, session: &Session) -> String {
+    let name = fence::plain(name);
+    if is_russian(&session.settings.language) {
+        russian::speak_as(&name)
+    } else {
+        english::speak_as(&name)
+    }
+}
+
+/// The player's first word, where a conversation would begin with the model's.
+pub fn opening(language: &str) -> &'static str {
+    if is_russian(language) { "Сцена открывается." } else { "The scene opens." }
+}
+
+/// The player's last word, where a conversation would end with the model's.
+pub fn go_on(language: &str) -> &'static str {
+    if is_russian(language) { "Продолжай." } else { "Go on." }
+}
+
+#[cfg(test)]
+mod tests;
