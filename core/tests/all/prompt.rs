@@ -75,7 +75,10 @@ async fn a_reply_says_what_it_was_asked_with_after_everybody_changed() {
                 "POST_HISTORY"
             ]
         );
-        assert_eq!(block(&first, "CHARACTER_SYSTEM")["text"], "Mira is wary.");
+        assert_eq!(
+            block(&first, "CHARACTER_SYSTEM")["text"],
+            "<manner name=\"creator\">\nMira is wary.\n</manner>"
+        );
         assert_eq!(block(&first, "POST_HISTORY")["text"], "[Stay in Mira's voice.]");
         assert_eq!(block(&first, "CHARACTER")["sourceId"], *tale.character);
         assert_eq!(block(&first, "PERSONA")["source"]["id"], *tale.persona);

@@ -7,7 +7,8 @@
 //! are not ours, such as `<START>` in example dialogue, stay as they are.
 
 /// Every tag that a prompt fences with. Who fences with another adds it here.
-const TAGS: [&str; 6] = ["character", "player", "examples", "relationship", "atmosphere", "wish"];
+const TAGS: [&str; 7] =
+    ["character", "player", "examples", "relationship", "atmosphere", "wish", "manner"];
 
 /// A text of a player's or creator's, fenced as data.
 pub fn fenced(tag: &str, name: &str, text: &str) -> String {
@@ -20,7 +21,7 @@ pub fn fenced(tag: &str, name: &str, text: &str) -> String {
 }
 
 /// A name on one line and without angle brackets, fit for a sentence.
-pub(super) fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> String {
     let words = name.split(|letter: char| letter.is_whitespace() || letter.is_control());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ").replace('<', "‹").replace('>', "›")

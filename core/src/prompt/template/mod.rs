@@ -13,7 +13,7 @@ mod english;
 mod fence;
 mod russian;
 
-pub use self::fence::fenced;
+pub use self::fence::{fenced, plain};
 use super::Scene;
 use crate::{
     session::{NarrativeVoice, Session, Style},
@@ -49,14 +49,14 @@ impl<'a> Brief<'a> {
         let settings = &scene.session.settings;
         let speaker = scene.speaker_name();
         let others = scene.cast.iter().map(|member| member.name.as_str());
-        let others = others.filter(|name| Some(*name) != speaker).map(fence::plain);
+        let others = others.filter(|name| Some(*name) != speaker).map(plain);
         let fenced_if_any = |tag: &str, text: &Option<String>| {
             let text = text.as_deref().filter(|text| !text.trim().is_empty());
             text.map_or_else(String::new, |text| fenced(tag, scene.player_name(), text))
         };
         Self {
-            player: fence::plain(scene.player_name()),
-            speaker: speaker.map(fence::plain),
+            player: plain(scene.player_name()),
+            speaker: speaker.map(plain),
             others: others.collect::<Vec<_>>().join(", "),
             language: &settings.language,
             voice: settings.narrative_voice,
@@ -98,6 +98,11 @@ pub fn system(scene: &Scene) -> String {
     paragraphs.join("\n\n")
 }
 
+/// How a character's creator wants them played, fenced as data; empty if nobody said.
+pub fn manner(text: &str) -> String {
+    if text.trim().is_empty() { String::new() } else { fenced("manner", "creator", text) }
+}
+
 /// Example dialogue, fenced as data; empty if there is none.
 pub fn examples(text: &str) -> String {
     if text.trim().is_empty() { String::new() } else { fenced("examples", "style", text) }
@@ -115,7 +120,7 @@ pub fn task(task: NarratorTask, session: &Session) -> String {
 
 /// Whose turn it is, where several are on stage.
 pub fn speak_as(name: &str, session: &Session) -> String {
-    let name = fence::plain(name);
+    let name = plain(name);
     if is_russian(&session.settings.language) {
         russian::speak_as(&name)
     } else {
