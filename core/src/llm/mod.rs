@@ -7,12 +7,13 @@
 //!
 //! ```text
 //! request                 what a model is asked: blocks of a prompt, options, story
-//! model                   what models can do and cost
+//! model, catalogue        what models can do and cost
 //! error                   why one did not write
 //! http, sse               how bytes travel
 //! offline                 the storyteller that needs no key
 //! ```
 
+pub mod catalogue;
 pub mod error;
 pub mod http;
 pub mod model;
