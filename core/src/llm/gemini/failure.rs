@@ -54,9 +54,9 @@ pub(super) fn of_error(error: &Value, setting: Setting<'_>) -> LlmError {
     let facts = Facts::new(error, setting);
     let kind = facts.kind();
     let delay = match kind {
-        LlmErrorKind::Quota if facts.is_daily() => facts.until_midnight(),
-        // A tier that has nothing of a model has nothing of it tomorrow.
+        // An account that has nothing of a model has nothing of it tomorrow.
         LlmErrorKind::Quota if facts.has_no_allowance() => None,
+        LlmErrorKind::Quota if facts.is_daily() => facts.until_midnight(),
         LlmErrorKind::Quota | LlmErrorKind::RateLimited | LlmErrorKind::Overloaded => facts.delay,
         LlmErrorKind::Auth
         | LlmErrorKind::ModelNotFound
