@@ -138,7 +138,7 @@ fn a_conversation_has_a_player_and_no_empty_text() {
         ),
     ] {
         let abilities = Abilities { last_turn, ..Abilities::default() };
-        let request = Request { turns, abilities, ..request() };
+        let request = Request { abilities, turns, ..request() };
         let body = body_with(&request, &[]);
         let contents = body["contents"].as_array().unwrap().iter().map(|content| {
             let parts = content["parts"].as_array().unwrap();
@@ -163,7 +163,7 @@ fn a_model_gets_only_what_it_takes() {
     let plain = Request { options: options.clone(), ..request() };
     assert_eq!(config(&plain), json!({ "maxOutputTokens": 1200 }));
     let abilities = Abilities { samplers: [Sampler::TopK].into(), ..Abilities::default() };
-    let some = Request { abilities, options: options.clone(), ..request() };
+    let some = Request { abilities, options, ..request() };
     assert_eq!(config(&some), json!({ "maxOutputTokens": 1200, "topK": 40 }));
     let odd = Options { temperature: Some(f32::NAN), ..Options::default() };
     let odd = Request { abilities: every_sampler(), options: odd, ..request() };

@@ -45,7 +45,8 @@ fn hear(body: &str) -> Heard {
 }
 
 fn events(chunks: &[Value]) -> String {
-    chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect()
+    let events: Vec<String> = chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect();
+    events.concat()
 }
 
 fn says(text: &str) -> Value {
