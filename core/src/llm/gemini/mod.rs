@@ -121,15 +121,32 @@ impl Gemini {
         self.quirks().get(model).cloned().unwrap_or_default()
     }
 
-    /// Remembers what a refusal says about a model.
-    fn learn(&self, model: &str, refusal: &LlmError) {
-        let mut quirks = self.quirks();
-        let known = quirks.entry(model.to_owned()).or_default();
-        if let Some(quirk) = quirk::learn(&refusal.detail, known)
-            && known.insert(quirk)
-        {
-            tracing::debug!(model, ?quirk, "a model refused an option");
+    fn render(&self, request: &Request, quirks: &Quirks) -> String {
+        json(&Body::new(request, self.safety, quirks))
+    }
+
+    /// Another body for a request whose body was refused, if the refusal says what to leave out.
+    ///
+    /// Only what made a difference is remembered.
+    fn adapt(&self, request: &Request, body: &str, refusal: &LlmError) -> Option<String> {
+        if refusal.kind != LlmErrorKind::BadRequest {
+            return None;
         }
+        let mut quirks = self.known(&request.model);
+        let current = self.render(request, &quirks);
+        if current != body {
+            // Another call has learned something meanwhile.
+            return Some(current);
+        }
+        let quirk = quirk::learn(&refusal.detail, &quirks)?;
+        quirks.insert(quirk);
+        let adapted = self.render(request, &quirks);
+        if adapted == body {
+            return None;
+        }
+        tracing::debug!(model = request.model, ?quirk, "a model refused an option");
+        self.quirks().entry(request.model.clone()).or_default().insert(quirk);
+        Some(adapted)
     }
 
     /// Calls an endpoint; an answer that is no success is an error.
@@ -175,7 +192,7 @@ impl Gemini {
 #[async_trait]
 impl Provider for Gemini {
     fn body(&self, request: &Request) -> String {
-        json(&Body::new(request, self.safety, &self.known(&request.model)))
+        self.render(request, &self.known(&request.model))
     }
 
     async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
@@ -192,16 +209,7 @@ impl Provider for Gemini {
                 }
                 Err(refusal) => refusal,
             };
-            if refusal.kind != LlmErrorKind::BadRequest {
-                return Err(refusal);
-            }
-            self.learn(&request.model, &refusal);
-            // Another call may have learned the same meanwhile: what counts is the body.
-            let adapted = self.body(&request);
-            if adapted == body {
-                return Err(refusal);
-            }
-            body = adapted;
+            body = self.adapt(&request, &body, &refusal).ok_or(refusal)?;
         }
     }
 

@@ -153,6 +153,10 @@ async fn a_refusal_that_names_nothing_is_not_sent_again() {
     let error = refused(&gemini, request()).await;
     assert_eq!(error.kind, LlmErrorKind::BadRequest);
     assert_eq!(double.call_count(), 1);
+    let mut keen = request();
+    keen.abilities.samplers = [Sampler::PresencePenalty].into();
+    keen.options.presence_penalty = Some(0.3);
+    assert!(gemini.body(&keen).contains("presencePenalty"), "nothing was learned");
 }
 
 #[tokio::test]
