@@ -10,11 +10,13 @@
 //! model, catalogue        what models can do and cost
 //! error                   why one did not write
 //! http, sse               how bytes travel
+//! gemini                  Google's models, over their own API
 //! offline                 the storyteller that needs no key
 //! ```
 
 pub mod catalogue;
 pub mod error;
+pub mod gemini;
 pub mod http;
 pub mod model;
 pub mod offline;

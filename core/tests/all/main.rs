@@ -15,8 +15,10 @@
 mod client;
 mod durable;
 mod events;
+mod gemini;
 mod graph;
 mod harness;
+mod hearing;
 mod persona;
 mod privacy;
 mod refusal;
