@@ -10,6 +10,8 @@
 //! model                   what models can do and cost
 //! error                   why one did not write
 //! http, sse               how bytes travel
+//! think                   thoughts that arrive in the midst of the text
+//! structured              questions whose answer is JSON
 //! offline                 the storyteller that needs no key
 //! ```
 
@@ -19,6 +21,8 @@ pub mod model;
 pub mod offline;
 pub mod request;
 pub mod sse;
+pub mod structured;
+pub mod think;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
