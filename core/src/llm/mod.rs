@@ -12,6 +12,7 @@
 //! http, sse               how bytes travel
 //! think                   thoughts that arrive in the midst of the text
 //! structured              questions whose answer is JSON
+//! openai                  servers that speak OpenAI's wire format
 //! offline                 the storyteller that needs no key
 //! ```
 
@@ -19,6 +20,7 @@ pub mod error;
 pub mod http;
 pub mod model;
 pub mod offline;
+pub mod openai;
 pub mod request;
 pub mod sse;
 pub mod structured;

@@ -17,6 +17,7 @@ mod durable;
 mod events;
 mod graph;
 mod harness;
+mod openai;
 mod persona;
 mod privacy;
 mod refusal;
