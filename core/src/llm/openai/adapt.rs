@@ -8,6 +8,7 @@ use super::{
     profile::{JsonForm, Profile, ThinkingField},
     request::{Body, Learned, json_form},
 };
+use crate::llm::LlmErrorKind;
 
 /// Fields that a request can do without.
 const SPARE: [&str; 20] = [
@@ -34,7 +35,7 @@ const SPARE: [&str; 20] = [
 ];
 
 /// Words of a server that does not take a field.
-const REFUSAL: [&str; 11] = [
+const REFUSAL: [&str; 13] = [
     "unsupported",
     "not support",
     "n't support",
@@ -43,7 +44,9 @@ const REFUSAL: [&str; 11] = [
     "unexpected",
     "not permitted",
     "not allowed",
-    "invalid",
+    "invalid parameter",
+    "invalid argument",
+    "invalid field",
     "not enabled",
     "extra_forbidden",
 ];
@@ -55,15 +58,30 @@ pub(super) fn adapt(
     sent: &Body,
     profile: Profile,
 ) -> Option<Learned> {
-    if !matches!(failure.status, 400 | 404 | 422 | 500 | 501) {
+    let (status, kind) = (failure.status, failure.error().kind);
+    let refuses = match kind {
+        LlmErrorKind::BadRequest => true,
+        LlmErrorKind::ModelNotFound | LlmErrorKind::Overloaded => matches!(status, 404 | 500 | 501),
+        LlmErrorKind::RateLimited
+        | LlmErrorKind::Quota
+        | LlmErrorKind::Auth
+        | LlmErrorKind::ContextOverflow
+        | LlmErrorKind::Blocked
+        | LlmErrorKind::Unreachable
+        | LlmErrorKind::Timeout
+        | LlmErrorKind::Cut
+        | LlmErrorKind::Empty
+        | LlmErrorKind::Protocol => false,
+    };
+    if !refuses {
         return None;
     }
     let words = failure.words();
     let mut next = learned.clone();
     // A server that fails is not one that refuses, unless it blames the form.
-    let learns = (failure.status < 500 && roles(&mut next, &words))
+    let learns = (status < 500 && roles(&mut next, &words))
         || json(&mut next, &words, sent, profile)
-        || (failure.status < 500 && field(&mut next, failure, &words, sent, profile));
+        || (status < 500 && field(&mut next, failure, &words, sent, profile));
     learns.then_some(next)
 }
 

@@ -201,8 +201,8 @@ async fn failure(answer: Answer, key: Option<&Secret>) -> Result<Failure, LlmErr
         Err(error) if error.kind == LlmErrorKind::Cut => String::new(),
         Err(error) => return Err(error),
     };
-    tracing::trace!(target: "skald::wire", status, body, "refusal");
     let failure = Failure::read(status, &body, key.map(Secret::expose));
+    tracing::trace!(target: "skald::wire", ?failure, "refusal");
     Ok(failure.retry(after.as_deref(), date.as_deref()))
 }
 

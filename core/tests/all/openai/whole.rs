@@ -148,9 +148,10 @@ async fn a_stream_cut_at_every_byte_is_never_taken_for_the_whole() {
     let each = SERVERS.map(|(server, profile)| async move {
         let (double, client) = speaking(server, profile, SHORT).await;
         double.thinks("Hm.");
+        double.words_per_chunk(10);
         let (mut finished, mut at) = (0, 0);
         // Behind `[DONE]` nothing is left to cut.
-        while finished < 40 {
+        while finished < 20 {
             let delivery = Delivery::new();
             let clean = at % 2 == 0;
             let cut = if clean { delivery.end_at(at) } else { delivery.cut_at(at) };

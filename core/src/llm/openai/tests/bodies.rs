@@ -257,50 +257,64 @@ fn a_refusal_of_a_field_leaves_it_out() {
             Profile::Generic,
             400,
             r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens"}}"#,
-            Some("max_tokens"),
+            "max_tokens",
         ),
         (
             Profile::Vllm,
             400,
             r#"{"detail":[{"loc":["body","max_completion_tokens"],"msg":"Extra inputs are not permitted"}]}"#,
-            Some("max_completion_tokens"),
+            "max_completion_tokens",
         ),
         (
             Profile::Generic,
             400,
             r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0.9 with this model.","param":"temperature"}}"#,
-            Some("temperature"),
+            "temperature",
         ),
         (
             Profile::LlamaCpp,
             422,
             r#"{"detail":[{"loc":["body","min_p"],"msg":"Extra inputs are not permitted"}]}"#,
-            Some("min_p"),
+            "min_p",
         ),
         (
             Profile::Generic,
             400,
             r#"{"error":"Unrecognized request argument supplied: stream_options"}"#,
-            Some("stream_options"),
+            "stream_options",
         ),
         (
             Profile::Ollama,
             400,
             r#"{"error":{"message":"\"m\" does not support thinking"}}"#,
-            Some("reasoning_effort"),
+            "reasoning_effort",
         ),
+    ] {
+        let expected = Some(Learned { refused: [field].into(), ..Learned::default() });
+        assert_eq!(lesson(profile, status, refusal), expected, "{profile:?} {refusal}");
+    }
+}
+
+/// Nothing is learned from what was not sent, from prose, from a wrong key or value.
+#[test]
+fn other_refusals_teach_nothing() {
+    for (profile, status, refusal) in [
+        (Profile::Generic, 400, r#"{"error":"Unrecognized request argument supplied: min_p"}"#),
+        (Profile::Generic, 400, r#"{"error":"the seed has no flowers"}"#),
+        (Profile::Generic, 400, r#"{"error":"invalid message"}"#),
+        (Profile::Generic, 401, r#"{"error":"unknown field seed"}"#),
         (
             Profile::Generic,
             400,
-            r#"{"error":"Unrecognized request argument supplied: min_p"}"#,
-            None,
+            r#"{"error":{"message":"Invalid 'temperature': must be between 0 and 2.","type":"invalid_request_error"}}"#,
         ),
-        (Profile::Generic, 400, r#"{"error":"the seed has no flowers"}"#, None),
-        (Profile::Generic, 401, r#"{"error":"invalid seed"}"#, None),
-        (Profile::Generic, 400, r#"{"error":"invalid message"}"#, None),
+        (
+            Profile::Vllm,
+            400,
+            r#"{"error":{"message":"'max_completion_tokens' is too large, not supported: this model's maximum context length is 4096 tokens"}}"#,
+        ),
     ] {
-        let expected = field.map(|field| Learned { refused: [field].into(), ..Learned::default() });
-        assert_eq!(lesson(profile, status, refusal), expected, "{profile:?} {refusal}");
+        assert_eq!(lesson(profile, status, refusal), None, "{refusal}");
     }
 }
 
