@@ -11,6 +11,9 @@
 //! error                   why one did not write
 //! http, sse               how bytes travel
 //! gemini                  Google's models, over their own API
+//! think                   thoughts that arrive in the midst of the text
+//! structured              questions whose answer is JSON
+//! openai                  servers that speak OpenAI's wire format
 //! offline                 the storyteller that needs no key
 //! ```
 
@@ -20,8 +23,11 @@ pub mod gemini;
 pub mod http;
 pub mod model;
 pub mod offline;
+pub mod openai;
 pub mod request;
 pub mod sse;
+pub mod structured;
+pub mod think;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
