@@ -61,7 +61,7 @@ fn gemini_models_have_the_gates_of_their_generation() {
         assert_eq!(abilities.thinking, levels.iter().copied().collect(), "{id}");
         assert_eq!(abilities.thinking_budget, id.starts_with("gemini-2.5"), "{id}");
         assert!(abilities.thinks && roles.contains(&ModelRole::Story), "{id}");
-        assert_eq!((abilities.context_tokens, abilities.output_tokens), (1_048_576, Some(65_536)));
+        assert_eq!((abilities.context_tokens, abilities.output_tokens), (1_114_112, Some(65_536)));
         let names = serde_json::to_value(&abilities.samplers).unwrap();
         let expected: BTreeSet<&str> = samplers.split(' ').collect();
         let names = names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
