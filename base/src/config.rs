@@ -1,10 +1,11 @@
-//! Configuration by one pattern: flags > environment > file > defaults.
+//! Configuration by one pattern: flags > environment > file > well-known variables > defaults.
 //!
 //! A configuration is a struct whose fields are documented, with `Default` and
 //! `#[serde(default, deny_unknown_fields)]`. Nothing else in the program reads
-//! the environment. `SKALD_LOG__FILTER=debug` sets `log.filter`.
+//! the environment. `SKALD_LOG__FILTER=debug` sets `log.filter`. Variables that other
+//! programs know too, such as those for keys, stand below the file.
 
-use std::path::Path;
+use std::{env::VarError, path::Path};
 
 use figment::{
     Figment,
@@ -13,15 +14,31 @@ use figment::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
+/// Where a configuration comes from, beside the `SKALD_` variables and the defaults.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sources<'a> {
+    /// The file, if there is one.
+    pub file: Option<&'a Path>,
+    /// `(dotted.name, value)` pairs from the command line.
+    pub flags: &'a [(&'a str, String)],
+    /// Variables that other programs know too, and the settings they give: `(NAME, dotted.name)`.
+    pub well_known: &'a [(&'a str, &'a str)],
+}
+
 /// Reads a configuration; the error is one sentence that names the setting.
 ///
-/// `flags` are `(dotted.name, value)` pairs from the command line.
-pub fn load<T>(file: Option<&Path>, flags: &[(&str, String)]) -> Result<T, String>
+/// A well-known variable that is empty counts as unset.
+pub fn load<T>(sources: &Sources<'_>) -> Result<T, String>
 where
     T: Default + Serialize + DeserializeOwned,
 {
     let mut figment = Figment::from(Serialized::defaults(T::default()));
-    if let Some(file) = file {
+    for (variable, name) in sources.well_known {
+        if let Some(value) = variable_value(variable)? {
+            figment = figment.merge(Serialized::default(name, value));
+        }
+    }
+    if let Some(file) = sources.file {
         if !file.is_file() {
             return Err(format!("configuration file {} does not exist", file.display()));
         }
@@ -29,10 +46,20 @@ where
     }
     // `SKALD_CONFIG` names the file itself; it is not a setting.
     figment = figment.merge(Env::prefixed("SKALD_").ignore(&["config"]).split("__"));
-    for (name, value) in flags {
+    for (name, value) in sources.flags {
         figment = figment.merge(Serialized::default(name, value));
     }
     figment.extract().map_err(|error| sentence(&error))
+}
+
+/// The text of a variable that other programs know too: never a number, never a list.
+#[expect(clippy::disallowed_methods, reason = "this is where configuration reads the environment")]
+fn variable_value(variable: &str) -> Result<Option<String>, String> {
+    match std::env::var(variable) {
+        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{variable}: is not text")),
+    }
 }
 
 fn sentence(error: &figment::Error) -> String {

@@ -1,10 +1,39 @@
 //! Log lines on standard error: one line per thing that happened.
+//!
+//! What people write, what models answer and what keys open never stands in
+//! them, whatever the filter says, unless `log.wire` asks for it.
 
 use std::io::IsTerminal;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, filter::filter_fn, fmt, layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
+
+/// The target of what is sent to models and what they answer.
+const WIRE: &str = "skald::wire";
+
+/// Crates that quote what passes through them when they are asked for details.
+const TALKATIVE: [&str; 15] = [
+    "async_graphql",
+    "axum",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "rustls",
+    "sqlx",
+    "sqlx_core",
+    "sqlx_postgres",
+    "sqlx_sqlite",
+    "tokio_tungstenite",
+    "tower",
+    "tower_http",
+    "tungstenite",
+];
 
 /// How the program logs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +43,9 @@ pub struct LogConfig {
     pub filter: String,
     /// How a line looks: `text` for people, `json` for collectors. Default `text`.
     pub format: LogFormat,
+    /// Logs what is sent to models and what they answer, at level trace: prompts and stories in
+    /// plain text. For finding faults; keys are never logged. Default false.
+    pub wire: bool,
 }
 
 /// How a log line looks.
@@ -28,19 +60,36 @@ pub enum LogFormat {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::Text }
+        Self { filter: "info".into(), format: LogFormat::Text, wire: false }
     }
 }
 
 /// Starts logging; an invalid filter is answered with what is wrong with it.
 pub fn start(config: &LogConfig) -> Result<(), String> {
-    let filter =
+    let mut filter =
         EnvFilter::try_new(&config.filter).map_err(|error| format!("log.filter: {error}"))?;
-    let colours = std::io::stderr().is_terminal();
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match config.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().try_init(),
+    let wire = config.wire;
+    if wire {
+        let directive = format!("{WIRE}=trace").parse();
+        filter = filter.add_directive(directive.map_err(|error| format!("log.wire: {error}"))?);
     }
-    .map_err(|error| format!("log: {error}"))
+    let lines =
+        fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines: Box<dyn Layer<_> + Send + Sync> = match config.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let discreet = filter_fn(move |event| is_discreet(event, wire));
+    let registry = Registry::default().with(lines.with_filter(discreet)).with(filter);
+    registry.try_init().map_err(|error| format!("log: {error}"))
+}
+
+/// Whether a line may be written, whatever the filter says.
+fn is_discreet(event: &Metadata<'_>, wire: bool) -> bool {
+    let target = event.target();
+    if target == WIRE {
+        return wire;
+    }
+    let name = target.split("::").next().unwrap_or(target);
+    *event.level() <= Level::INFO || !TALKATIVE.contains(&name)
 }

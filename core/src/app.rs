@@ -4,13 +4,13 @@ use std::{ops::Deref, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use skald_base::{Clock, Db, Error, Ids, Lifecycle, Result};
+use skald_base::{Clock, Db, Error, Ids, Lifecycle, Result, UserError, UserErrorCode};
 
 use crate::{
     calibration::Calibrations,
     character::examples,
     events::Live,
-    llm::{Llm, Model},
+    llm::{Llm, Model, ModelRole},
     turn::{flush, recovery, reply::Replies},
 };
 
@@ -102,7 +102,7 @@ impl App {
 
     /// The model with this id.
     pub fn model(&self, id: &str) -> Option<Model> {
-        self.llm.models().into_iter().find(|model| model.id == id)
+        self.llm.model(id)
     }
 
     /// Whether there is a model with this id.
@@ -112,15 +112,30 @@ impl App {
 
     /// The model that writes unless told otherwise.
     pub fn default_model(&self) -> String {
-        self.llm.models().first().map(|model| model.id.clone()).unwrap_or_default()
+        self.llm.role(ModelRole::Story).map(|choice| choice.model).unwrap_or_default()
     }
 
-    /// Refuses a model id, sent at `path`, that this server does not have.
+    /// Refuses a model for stories, sent at `path`, that is not there or does not write.
     pub fn check_model(&self, path: &str, id: &str) -> Result<()> {
-        if self.has_model(id) {
+        self.check_model_for(ModelRole::Story, path, id)
+    }
+
+    /// Refuses a model, sent at `path`, that is not there or cannot have this role.
+    pub fn check_model_for(&self, role: ModelRole, path: &str, id: &str) -> Result<()> {
+        let model = self.model(id).ok_or_else(|| Error::not_found("model").at(path))?;
+        if model.roles.contains(&role) {
             return Ok(());
         }
-        Err(Error::not_found("model").at(path))
+        let cannot = match role {
+            ModelRole::Story => "the model does not write stories: choose one with the role STORY",
+            ModelRole::Supervisor => {
+                "the model cannot judge a story: choose one with the role SUPERVISOR"
+            }
+            ModelRole::Embedding => {
+                "the model makes no vectors: choose one with the role EMBEDDING"
+            }
+        };
+        Err(UserError::new(UserErrorCode::BadUserInput, cannot).at(path).into())
     }
 }
 

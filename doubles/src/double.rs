@@ -144,7 +144,12 @@ impl<W: Wire> Double<W> {
 
     /// Gives the next call for text exactly this answer, without looking at it.
     pub fn replies_once(&self, reply: Reply) {
-        self.script.settings().once.push_back((Endpoint::Generate, Turn::Reply(reply)));
+        self.replies_once_at(Endpoint::Generate, reply);
+    }
+
+    /// Gives the next call to an endpoint exactly this answer, without looking at it.
+    pub fn replies_once_at(&self, endpoint: Endpoint, reply: Reply) {
+        self.script.settings().once.push_back((endpoint, Turn::Reply(reply)));
     }
 
     /// Forgets every fault that has not happened yet.

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use anyhow::{Context, anyhow};
-use skald_base::{Lifecycle, Role as AccountRole};
+use skald_base::Role as AccountRole;
 
 use crate::{
     Failure,
@@ -18,7 +18,7 @@ const MAX_PASSWORD: u64 = 4096;
 pub(crate) async fn run(options: &Options, command: AdminCommand) -> Result<(), Failure> {
     let config = config::load(options)?;
     let databases = wire::open(&config).await?;
-    let (auth, _app) = wire::services(&config, &databases, &Lifecycle::new()).await?;
+    let auth = wire::auth(&config, &databases).await?;
     let outcome = match command {
         AdminCommand::SetRole { login, role } => {
             let role = match role {

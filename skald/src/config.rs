@@ -8,8 +8,18 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skald_auth::AuthConfig;
-use skald_base::{config::Secret, id::parse_any, telemetry::LogConfig};
-use skald_core::Limits;
+use skald_base::{
+    config::{Secret, Sources},
+    id::parse_any,
+    telemetry::LogConfig,
+};
+use skald_core::{
+    Limits,
+    llm::{
+        catalogue::Row,
+        config::{Providers, RolesConfig},
+    },
+};
 use skald_transport::Settings;
 
 use crate::{Failure, cli::Options};
@@ -39,7 +49,22 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// The storyteller that needs no key.
     pub(crate) offline: OfflineConfig,
+    /// Servers of models, by name.
+    pub(crate) providers: Providers,
+    /// Who does what. Unset roles go to Gemini if there is a key for it, then to the provider
+    /// that there is, then to `skald/offline`; if the story is given to somebody, they follow it.
+    pub(crate) roles: RolesConfig,
+    /// What models can do and cost, where the program does not know it or knows it wrongly.
+    pub(crate) models: Vec<Row>,
 }
+
+/// Variables that other programs know too; they stand below the file.
+const WELL_KNOWN: [(&str, &str); 4] = [
+    ("GEMINI_API_KEY", "providers.gemini.key"),
+    ("OPENAI_API_KEY", "providers.openai.key"),
+    ("OPENAI_BASE_URL", "providers.openai.base_url"),
+    ("OPENAI_MODEL", "providers.openai.model"),
+];
 
 /// Where the databases are.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +99,9 @@ impl Default for Config {
             auth: AuthConfig::default(),
             limits: Limits::default(),
             offline: OfflineConfig::default(),
+            providers: Providers::default(),
+            roles: RolesConfig::default(),
+            models: Vec::new(),
         }
     }
 }
@@ -90,7 +118,7 @@ impl Default for OfflineConfig {
     }
 }
 
-/// Reads the configuration: flags > environment > file > defaults.
+/// Reads the configuration: flags > environment > file > well-known variables > defaults.
 pub(crate) fn load(options: &Options) -> Result<Config, Failure> {
     let usual = Path::new("skald.toml");
     let file = options.config.as_deref().or_else(|| usual.is_file().then_some(usual));
@@ -101,9 +129,25 @@ pub(crate) fn load(options: &Options) -> Result<Config, Failure> {
     if let Some(data) = &options.data {
         flags.push(("data", data.clone()));
     }
-    let config: Config = skald_base::config::load(file, &flags).map_err(Failure::Usage)?;
+    let sources = Sources { file, flags: &flags, well_known: &WELL_KNOWN };
+    let mut config: Config = skald_base::config::load(&sources).map_err(Failure::Usage)?;
     config.auth.check().map_err(Failure::Usage)?;
+    config.check_models().map_err(Failure::Usage)?;
     Ok(config)
+}
+
+impl Config {
+    /// What is wrong with the models, as one sentence that names the setting.
+    fn check_models(&mut self) -> Result<(), String> {
+        // A model's name alone brings nobody to write.
+        self.providers.retain(|name, provider| {
+            name != "openai" || provider.base_url.is_some() || provider.key().is_some()
+        });
+        if let Some(place) = self.models.iter().position(|row| row.pattern.is_empty()) {
+            return Err(format!("models[{place}].match is not set: name the models it is about"));
+        }
+        self.roles.check(&self.providers)
+    }
 }
 
 /// The configuration in force, as a file that could be read again; secrets are not shown.

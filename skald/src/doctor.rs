@@ -3,8 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 
 use futures_util::StreamExt;
-use skald_base::Lifecycle;
-use skald_core::llm::{Chunk, Request};
+use serde_json::{Value, json};
+use skald_core::llm::{
+    Chunk, Llm, LlmError, LlmErrorKind, ModelRole, Output, Purpose, Request, RoleChoice,
+    registry::Models, structured,
+};
 use tokio::{
     net::TcpListener,
     time::{Duration, timeout},
@@ -14,40 +17,57 @@ use crate::{
     Failure,
     cli::Options,
     config::{self, Config},
+    models,
     page::PAGE,
     say, wire,
 };
+
+/// How long one model may take to answer.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Below this many tokens of context a local server was probably not told better.
+const SMALL_CONTEXT: u32 = 8192;
+
+/// What was found so far.
+#[derive(Default)]
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    fn add(&mut self, what: &str, outcome: Result<String, String>) {
+        match outcome {
+            Ok(detail) => say(&format!("ok    {what}: {detail}")),
+            Err(problem) => {
+                self.failed += 1;
+                say(&format!("FAIL  {what}: {problem}"));
+            }
+        }
+    }
+}
 
 /// Runs all checks; fails if one of them did.
 pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let config = config::load(options)?;
     say("ok    configuration");
-    let mut failed = 0;
-    let mut report = |what: &str, outcome: Result<String, String>| match outcome {
-        Ok(detail) => say(&format!("ok    {what}: {detail}")),
-        Err(problem) => {
-            failed += 1;
-            say(&format!("FAIL  {what}: {problem}"));
-        }
-    };
-    report("address", check_address(&config).await);
-    report("page", check_page());
-    report("folder", check_folder(&config));
+    let mut report = Report::default();
+    report.add("address", check_address(&config).await);
+    report.add("page", check_page());
+    report.add("folder", check_folder(&config));
     match wire::open(&config).await {
-        Err(error) => report("databases", Err(format!("{error:#}"))),
+        Err(error) => report.add("databases", Err(format!("{error:#}"))),
         Ok(databases) => {
-            report("databases", Ok(databases.describe()));
-            match wire::services(&config, &databases, &Lifecycle::new()).await {
-                Err(error) => report("services", Err(format!("{error:#}"))),
-                Ok((_, app)) => {
-                    let model = app.default_model();
-                    report(&format!("model {model}"), check_model(&app, model.clone()).await);
-                }
+            report.add("databases", Ok(databases.describe()));
+            if let Err(error) = wire::auth(&config, &databases).await {
+                report.add("auth", Err(format!("{error:#}")));
             }
             databases.close().await;
         }
     }
-    match failed {
+    match models::open(&config).await {
+        Err(problem) => report.add("models", Err(problem)),
+        Ok(models) => check_models(&models, &mut report).await,
+    }
+    match report.failed {
         0 => Ok(()),
         1 => Err(Failure::Work("one check failed".into())),
         failed => Err(Failure::Work(format!("{failed} checks failed"))),
@@ -81,21 +101,104 @@ fn check_folder(config: &Config) -> Result<String, String> {
     }
 }
 
-/// Asks the model for one word, as a story would.
-async fn check_model(app: &skald_core::App, model: String) -> Result<String, String> {
-    let model = app.model(&model).ok_or("there is no such model")?;
-    let request = Request::question(&model, "Answer briefly.", "Hello");
+/// Has each role do its work once.
+async fn check_models(models: &Models, report: &mut Report) {
+    // What a server says of its models, such as how much they hold.
+    models.read_lists().await;
+    if let Some(story) = models.role(ModelRole::Story) {
+        report.add(&format!("story {}", story.model), check_story(models, &story).await);
+        warn_of_small_context(models, &story.model);
+        if let Some(model) = story.fallback.clone() {
+            let fallback = RoleChoice { model, ..story };
+            let what = format!("story's fallback {}", fallback.model);
+            report.add(&what, check_story(models, &fallback).await);
+        }
+    }
+    if let Some(judge) = models.role(ModelRole::Supervisor) {
+        report.add(&format!("supervisor {}", judge.model), check_judge(models, &judge).await);
+    }
+    if let Some(embedder) = models.role(ModelRole::Embedding) {
+        report.add(&format!("embedding {}", embedder.model), check_embedder(models).await);
+    }
+}
+
+/// Asks for one word, as a story would.
+async fn check_story(models: &Models, choice: &RoleChoice) -> Result<String, String> {
+    let request = question(models, choice, "Answer with one word.", "Hello")?;
     let first_text = async {
-        let reply = app.llm.stream(request).await.map_err(|error| error.to_string())?;
-        let mut stream = reply.chunks;
-        while let Some(chunk) = stream.next().await {
-            if matches!(chunk, Ok(Chunk::Content(_))) {
+        let mut chunks = models.stream(request).await?.chunks;
+        while let Some(chunk) = chunks.next().await {
+            if matches!(chunk?, Chunk::Content(_)) {
                 return Ok("answers".to_owned());
             }
-            chunk.map_err(|error| error.to_string())?;
         }
-        Err("ended without a word".to_owned())
+        Err(LlmErrorKind::Empty.into())
     };
-    let answer = timeout(Duration::from_mins(1), first_text).await;
-    answer.unwrap_or_else(|_| Err("does not answer within a minute".into()))
+    answer(first_text).await
+}
+
+/// Asks for an object, as one asks who judges a story.
+async fn check_judge(models: &Models, choice: &RoleChoice) -> Result<String, String> {
+    let instruction = "Answer with a JSON object: {\"awake\": true}";
+    let mut request = question(models, choice, instruction, "Are you awake?")?;
+    let schema = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["awake"],
+        "properties": { "awake": { "type": "boolean" } },
+    });
+    request.output = Output::Json { name: "answer", schema };
+    let is_awake = |object: &Value| match object["awake"].as_bool() {
+        Some(_) => Ok(()),
+        None => Err("the field awake must be true or false".to_owned()),
+    };
+    let object = async {
+        structured::ask(models, request, is_awake).await?;
+        Ok("answers in JSON".to_owned())
+    };
+    answer(object).await
+}
+
+/// Has one text embedded.
+async fn check_embedder(models: &Models) -> Result<String, String> {
+    let text = ["A lantern in a window.".to_owned()];
+    let vector = async {
+        let vectors = models.embed(&text, Purpose::Document).await?;
+        match vectors.first().map(Vec::len) {
+            Some(length) if length > 0 => Ok(format!("makes vectors of {length} numbers")),
+            _nothing => Err(LlmErrorKind::Empty.into()),
+        }
+    };
+    answer(vector).await
+}
+
+fn question(
+    models: &Models,
+    choice: &RoleChoice,
+    system: &str,
+    text: &str,
+) -> Result<Request, String> {
+    let model = models.model(&choice.model).ok_or("there is no such model")?;
+    let options = choice.options.clone();
+    Ok(Request { options, ..Request::question(&model, system, text) })
+}
+
+/// What came of a call, in time and in words for whoever runs the server.
+async fn answer(call: impl Future<Output = Result<String, LlmError>>) -> Result<String, String> {
+    match timeout(PATIENCE, call).await {
+        Ok(outcome) => outcome.map_err(|error| models::with_detail(&error)),
+        Err(_) => Err("does not answer within two minutes".into()),
+    }
+}
+
+fn warn_of_small_context(models: &Models, id: &str) {
+    let Some(model) = models.model(id) else { return };
+    let tokens = model.abilities.context_tokens;
+    if tokens < SMALL_CONTEXT {
+        say(&format!(
+            "warn  story {id}: its context is {tokens} tokens, and stories forget early; give its \
+             server more (Ollama: OLLAMA_CONTEXT_LENGTH=16384), and say so in [[models]] if it \
+             does not tell"
+        ));
+    }
 }

@@ -24,14 +24,24 @@ pub(crate) fn print() -> Result<String, Failure> {
     Ok(text)
 }
 
+/// A table within a table, and how its heading is written.
+enum Inner<'a> {
+    /// `[name]`.
+    One(&'a Value),
+    /// `[name.NAME]`, for each that somebody names; there is none by default.
+    Named(&'a Value),
+    /// `[[name]]`, as often as wanted; there is none by default.
+    List(&'a Value),
+}
+
 /// The settings of one table, then its tables.
 fn section(text: &mut String, root: &Value, schema: &Value, (name, defaults): (&str, &Table)) {
     let properties = schema["properties"].as_object().cloned().unwrap_or_default();
     let mut tables = Vec::new();
     for (key, property) in &properties {
         let target = resolve(root, property);
-        if target["properties"].is_object() {
-            tables.push((key, property, target));
+        if let Some(inner) = inner(root, target) {
+            tables.push((key, property, inner));
             continue;
         }
         explain(text, property, target);
@@ -41,15 +51,37 @@ fn section(text: &mut String, root: &Value, schema: &Value, (name, defaults): (&
         };
         text.push_str(&line);
     }
-    for (key, property, target) in tables {
+    for (key, property, inner) in tables {
         let path = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+        // Below a name that stands for any, nothing may be uncommented as it stands.
+        let mark = if path.contains("NAME") { "# " } else { "" };
+        let (target, path, heading) = match inner {
+            Inner::One(target) => (target, path.clone(), format!("{mark}[{path}]")),
+            Inner::Named(target) => {
+                let path = format!("{path}.NAME");
+                (target, path.clone(), format!("# [{path}]"))
+            }
+            Inner::List(target) => (target, path.clone(), format!("# [[{path}]]")),
+        };
         explain(text, property, target);
         // Writing to a string cannot fail.
-        let _always_ok = writeln!(text, "[{path}]");
+        let _always_ok = writeln!(text, "{heading}");
         let empty = Table::new();
         let defaults = defaults.get(key).and_then(toml::Value::as_table).unwrap_or(&empty);
         section(text, root, target, (&path, defaults));
     }
+}
+
+/// The table or tables that a property holds, if it does.
+fn inner<'a>(root: &'a Value, target: &'a Value) -> Option<Inner<'a>> {
+    let table = |value: &'a Value| {
+        let target = resolve(root, value);
+        target["properties"].is_object().then_some(target)
+    };
+    let one = table(target).map(Inner::One);
+    let named = || table(&target["additionalProperties"]).map(Inner::Named);
+    let list = || target["items"].is_object().then(|| table(&target["items"]))?.map(Inner::List);
+    one.or_else(named).or_else(list)
 }
 
 /// The definition a property refers to, or the property itself.

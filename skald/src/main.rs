@@ -6,6 +6,8 @@ mod config;
 mod doctor;
 mod example;
 mod gate;
+mod models;
+mod nearby;
 mod page;
 mod schema;
 mod serve;

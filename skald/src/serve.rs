@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use skald_base::{Dialect, Lifecycle, telemetry};
-use skald_core::App;
+use skald_core::{
+    App,
+    llm::{ModelRole, offline},
+};
 use skald_transport::{Shutdown, Transport, serve};
 use tokio::{
     net::TcpListener,
@@ -16,6 +19,7 @@ use crate::{
     cli::ServeOptions,
     config::{self, Config},
     gate::{Gate, Health},
+    models, nearby,
     page::PAGE,
     say, schema,
     wire::{self, Databases},
@@ -28,12 +32,15 @@ const SOCKETS_END: Duration = Duration::from_secs(5);
 pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     let config = config::load(&options.options)?;
     telemetry::start(&config.log).map_err(Failure::Usage)?;
+    let models = models::open(&config).await.map_err(Failure::Usage)?;
     let databases = wire::open(&config).await?;
     let lifecycle = Lifecycle::new();
-    let (auth, app) = wire::services(&config, &databases, &lifecycle).await?;
+    let auth = wire::auth(&config, &databases).await?;
+    let app = wire::engine(&config, &databases, Arc::new(models.clone()), &lifecycle);
     // What an earlier process left is taken up before anybody is let in.
     app.start().await.map_err(|error| anyhow!("cannot start the engine: {}", error.describe()))?;
     auth.background(&lifecycle);
+    lifecycle.spawn(models.keep_lists(lifecycle.clone()));
 
     let shutdown = Shutdown::default();
     let router = Transport {
@@ -54,6 +61,9 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     let stop = shutdown.clone();
     let server = serve(listener, router, shutdown.clone());
     greet(&config, &databases, &app, &format!("http://{address}/"));
+    if config.providers.is_empty() {
+        lifecycle.spawn(nearby::offer(lifecycle.clone()));
+    }
 
     let signalled = async move {
         signals.next().await;
@@ -78,15 +88,30 @@ fn greet(config: &Config, databases: &Databases, app: &App, url: &str) {
         format!("  play     {url} is GraphiQL: open it in a browser and follow the tour")
     };
     say(&page);
-    say(&format!(
-        "  model    {} writes: a stand-in that needs no key; this version knows no others yet",
-        app.default_model()
-    ));
+    say(&format!("  model    {}", who_does_what(app)));
     let place = match databases.core.dialect() {
         Dialect::Sqlite => format!("{} ({})", config.data.display(), databases.describe()),
         Dialect::Postgres => databases.describe(),
     };
     say(&format!("  stories  lie in {place}"));
+}
+
+/// Who writes, judges and embeds, as one line.
+fn who_does_what(app: &App) -> String {
+    let roles = [
+        (ModelRole::Story, "writes"),
+        (ModelRole::Supervisor, "judges"),
+        (ModelRole::Embedding, "embeds"),
+    ];
+    let chosen = roles.map(|(role, does)| Some(format!("{} {does}", app.llm.role(role)?.model)));
+    let line = chosen.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if app.default_model() != offline::MODEL_ID {
+        return line;
+    }
+    format!(
+        "{line}: a stand-in that needs no key; for a real model set GEMINI_API_KEY, or \
+         OPENAI_BASE_URL for a server of your own"
+    )
 }
 
 /// The signals by which a server is asked to end.

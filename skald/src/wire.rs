@@ -10,10 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use skald_auth::Auth;
 use skald_base::{Clock, Db, Dialect, Ids, Lifecycle, Migrations, SystemClock, config::Secret};
-use skald_core::{
-    App, Setup,
-    llm::offline::{Offline, Pace},
-};
+use skald_core::{App, Setup, llm::Llm};
 
 use crate::config::Config;
 
@@ -80,28 +77,28 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Builds auth and the engine on open databases.
-pub(crate) async fn services(
-    config: &Config,
-    databases: &Databases,
-    lifecycle: &Lifecycle,
-) -> anyhow::Result<(Auth, App)> {
+/// Builds auth on its open database.
+pub(crate) async fn auth(config: &Config, databases: &Databases) -> anyhow::Result<Auth> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Ids::new(clock.clone());
-    let auth = Auth::open(databases.auth.clone(), config.auth.clone(), clock.clone(), ids.clone())
-        .await
-        .context("cannot start auth")?;
-    let pace = match config.offline.tokens_per_second {
-        0 => Pace::Instant,
-        tokens => Pace::tokens_per_second(tokens),
-    };
-    let app = App::new(Setup {
+    let auth = Auth::open(databases.auth.clone(), config.auth.clone(), clock, ids).await;
+    auth.context("cannot start auth")
+}
+
+/// Builds the engine on its open database.
+pub(crate) fn engine(
+    config: &Config,
+    databases: &Databases,
+    llm: Arc<dyn Llm>,
+    lifecycle: &Lifecycle,
+) -> App {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    App::new(Setup {
         db: databases.core.clone(),
+        ids: Ids::new(clock.clone()),
         clock,
-        ids,
-        llm: Arc::new(Offline::new(pace, config.development)),
+        llm,
         lifecycle: lifecycle.clone(),
         limits: config.limits.clone(),
-    });
-    Ok((auth, app))
+    })
 }

@@ -7,18 +7,30 @@
 //!
 //! ```text
 //! request                 what a model is asked: blocks of a prompt, options, story
-//! model                   what models can do and cost
+//! model, catalogue        what models can do and cost
 //! error                   why one did not write
 //! http, sse               how bytes travel
+//! gemini                  Google's models, over their own API
+//! think                   thoughts that arrive in the midst of the text
+//! structured              questions whose answer is JSON
+//! openai                  servers that speak OpenAI's wire format
 //! offline                 the storyteller that needs no key
+//! registry, config        all of them together, and what an operator says of them
 //! ```
 
+pub mod catalogue;
+pub mod config;
 pub mod error;
+pub mod gemini;
 pub mod http;
 pub mod model;
 pub mod offline;
+pub mod openai;
+pub mod registry;
 pub mod request;
 pub mod sse;
+pub mod structured;
+pub mod think;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -48,7 +60,7 @@ pub trait Llm: Send + Sync + 'static {
     /// What was chosen for a role, if anything was.
     fn role(&self, role: ModelRole) -> Option<RoleChoice> {
         let model = self.models().into_iter().find(|model| model.roles.contains(&role))?;
-        Some(RoleChoice { model: model.id, fallback: None, options: Options::default() })
+        Some(RoleChoice::of(model.id))
     }
 
     /// The body of the HTTP request that [`Llm::stream`] would send; none if there is no wire.
@@ -113,6 +125,13 @@ pub struct RoleChoice {
     pub fallback: Option<String>,
     /// How it is called.
     pub options: Options,
+}
+
+impl RoleChoice {
+    /// A model, called as it is called by default.
+    pub fn of(model: String) -> Self {
+        Self { model, fallback: None, options: Options::default() }
+    }
 }
 
 /// A model as its server lists it; absent is what the server does not say.

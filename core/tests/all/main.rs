@@ -15,8 +15,11 @@
 mod client;
 mod durable;
 mod events;
+mod gemini;
 mod graph;
 mod harness;
+mod hearing;
+mod openai;
 mod persona;
 mod privacy;
 mod prompt;

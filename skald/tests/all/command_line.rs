@@ -29,6 +29,14 @@ async fn bad_configuration_is_one_sentence_and_code_2() {
         ("SKALD_LISTEM", "127.0.0.1:0", "listem"),
         ("SKALD_LOG__FILTER", "a=b=c", "log.filter"),
         ("SKALD_CONFIG", "missing.toml", "missing.toml"),
+        ("SKALD_ROLES__STORY__MODEL", "moon/tale", "roles.story.model"),
+        ("SKALD_ROLES__STORY__HEAT", "1", "heat"),
+        ("SKALD_ROLES__STORY__THINKING", "deep", "roles.story"),
+        ("SKALD_PROVIDERS__LAB__BASE_URL", "lab:8080", "providers.lab.base_url"),
+        ("SKALD_PROVIDERS__LAB__API", "telnet", "providers.lab.api"),
+        ("SKALD_PROVIDERS__GEMINI__OFFER", "[]", "GEMINI_API_KEY"),
+        ("SKALD_MODELS", "[{name=x}]", "models[0].match"),
+        ("OPENAI_API_KEY", "sk-1", "OPENAI_MODEL"),
     ] {
         let output = home.command().arg("serve").env(setting, value).output().await.unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
@@ -67,7 +75,7 @@ async fn doctor_finds_nothing_wrong_but_perhaps_the_page() {
             assert!(line.starts_with("ok ") || line.starts_with("FAIL  page"), "{report}");
         }
         assert!(report.contains("readable by its owner alone"), "{report}");
-        assert!(report.contains("model skald/offline: answers"), "{report}");
+        assert!(report.contains("story skald/offline: answers"), "{report}");
     })
     .await;
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod client;
 mod command_line;
 mod durability;
+mod models;
 mod real_clients;
 mod schema;
 mod server;

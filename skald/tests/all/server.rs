@@ -56,6 +56,10 @@ impl Home {
     /// The command, configured for this home.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skald"));
+        // What the machine of a developer has set is none of a test's business.
+        for name in ["GEMINI_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"] {
+            command.env_remove(name);
+        }
         command.current_dir(self.data()).kill_on_drop(true).env("SKALD_DATA", self.data());
         if let Some((auth, core)) = &self.databases {
             command.env("SKALD_DATABASE__AUTH_URL", &auth.url);

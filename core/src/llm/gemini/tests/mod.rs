@@ -1,0 +1,4 @@
+//! Tables of requests and answers.
+
+mod request;
+mod response;

@@ -1,0 +1,4 @@
+//! What is posted and what is read, without a server.
+
+mod bodies;
+mod replies;
