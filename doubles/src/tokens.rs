@@ -19,7 +19,28 @@ pub fn count(text: &str) -> usize {
 
 /// The number of tokens of a prompt made of these messages.
 pub fn count_prompt<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
-    texts.into_iter().map(|text| count(text) + PER_MESSAGE).sum()
+    Vocabulary::O200k.count_prompt(texts)
+}
+
+/// A real vocabulary: how dear a language is differs much between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vocabulary {
+    /// `o200k_base`, of 2024, at home in many languages.
+    #[default]
+    O200k,
+    /// `cl100k_base`, of 2022, to which Russian and Chinese are nearly twice as dear.
+    Cl100k,
+}
+
+impl Vocabulary {
+    /// The number of tokens of a prompt made of these messages.
+    pub fn count_prompt<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> usize {
+        let tokenizer = match self {
+            Self::O200k => bpe_openai::o200k_base(),
+            Self::Cl100k => bpe_openai::cl100k_base(),
+        };
+        texts.into_iter().map(|text| tokenizer.count(text) + PER_MESSAGE).sum()
+    }
 }
 
 /// Remembers prompts, as servers do that give a discount on a beginning they have seen.

@@ -102,12 +102,13 @@ impl From<&llm::Price> for ModelPrice {
     }
 }
 
-/// A model of this server.
+/// A model of this server: what it can do, and what it costs.
 struct Model {
     model: llm::Model,
     default_for: Vec<ModelRole>,
 }
 
+/// A model of this server: what it can do, and what it costs.
 #[Object]
 impl Model {
     /// The id by which it is chosen, such as `skald/offline` or `gemini/gemini-3.8-flash`.

@@ -92,8 +92,13 @@ async fn a_page_of_sessions_costs_the_same_at_any_size() {
         };
         // Two branches that ask for characters share a statement if they ask within a
         // millisecond, as they do unless the machine is busy with something else.
-        let cost =
-            async || [count().await, count().await, count().await].into_iter().min().unwrap();
+        let cost = async || {
+            let mut least = count().await;
+            for _ in 0..9 {
+                least = least.min(count().await);
+            }
+            least
+        };
         let tell = async |turns: usize| {
             let tale = world.tale(freya()).await;
             for _ in 0..turns {

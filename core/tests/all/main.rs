@@ -23,6 +23,7 @@ mod openai;
 mod persona;
 mod privacy;
 mod prompt;
+mod providers;
 mod refusal;
 mod resume;
 mod script;

@@ -82,7 +82,7 @@ fn text_of_message(message: &Value) -> String {
 impl Frame {
     fn new(openai: &OpenAi, call: &Call, traits: &Traits) -> Result<Self, Refusal> {
         let texts: Vec<_> = list(&call.json["messages"]).iter().map(text_of_message).collect();
-        let mut prompt_tokens = tokens::count_prompt(texts.iter().map(String::as_str));
+        let mut prompt_tokens = traits.vocabulary.count_prompt(texts.iter().map(String::as_str));
         if prompt_tokens >= traits.context {
             if traits.overflow != Overflow::Truncate {
                 return Err(error::overflow(traits.overflow, prompt_tokens, traits.context));

@@ -1,5 +1,7 @@
 //! How servers that call themselves compatible differ. A new server is a new row in `traits`.
 
+use crate::tokens::Vocabulary;
+
 /// A server that speaks the OpenAI wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -144,6 +146,8 @@ pub struct Traits {
     pub strict: bool,
     /// Tokens that a repeated beginning must have to be told in usage.
     pub cache_from: usize,
+    /// How prompts are counted.
+    pub vocabulary: Vocabulary,
 }
 
 const ALL: JsonRules = JsonRules { object: Rule::Honour, schema: Rule::Honour, json: Rule::Refuse };
@@ -161,6 +165,7 @@ const PLAIN: Traits = Traits {
     template: Template::Any,
     strict: true,
     cache_from: 1024,
+    vocabulary: Vocabulary::O200k,
 };
 
 /// A server at home: lenient, and silent about what it remembers.
