@@ -11,7 +11,6 @@ use crate::call::Call;
 use crate::reply::{Piece, Reply};
 use crate::script::Planned;
 use crate::speech::{Chunk, Speech, Wish, text_of, tokens_of};
-use crate::tokens;
 
 /// What all chunks of one answer share, and how they are written.
 pub(crate) struct Frame {
