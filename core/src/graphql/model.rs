@@ -204,7 +204,8 @@ pub(super) struct ModelQuery;
 
 #[Object]
 impl ModelQuery {
-    /// The models of this server, the default storyteller first.
+    /// The models of this server, the default storyteller first; at most 500.
+    #[graphql(complexity = "10 + 20 * child_complexity")]
     async fn models(&self, ctx: &Context<'_>) -> Vec<Model> {
         use llm::ModelRole::{Embedding, Story, Supervisor};
         let llm = &ctx.app().llm;

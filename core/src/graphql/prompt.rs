@@ -101,7 +101,7 @@ impl PromptPlan {
     }
 
     /// The blocks, in the order in which they are sent; up to about 1,000.
-    #[graphql(complexity = "1 + 100 * child_complexity")]
+    #[graphql(complexity = "50 + 200 * child_complexity")]
     async fn blocks(&self, ctx: &Context<'_>) -> Result<Vec<PromptBlock>> {
         let blocks = match &self.0 {
             Source::Stored(record) => stored_blocks(ctx, record).await?,
@@ -138,6 +138,7 @@ impl PromptPlan {
 
     /// The body of the HTTP request to the model's provider, byte for byte as it was sent; it
     /// holds no key. Null if the model has no wire, as the offline storyteller.
+    #[graphql(complexity = 100)]
     async fn request_body(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         match &self.0 {
             Source::Stored(record) => {
@@ -232,6 +233,7 @@ impl PromptQuery {
     ///
     /// If what must be there does not fit into the model's context, the error is
     /// `BAD_USER_INPUT` and names the largest part and its size.
+    #[graphql(complexity = "100 + child_complexity")]
     async fn prompt_preview(
         &self,
         ctx: &Context<'_>,

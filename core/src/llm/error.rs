@@ -78,6 +78,11 @@ impl LlmError {
         self
     }
 
+    /// The provider's words, unless they may repeat what the story says.
+    pub fn for_log(&self) -> &str {
+        if self.kind.may_quote() { "" } else { &self.detail }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         self.kind.is_retryable()
@@ -134,6 +139,22 @@ impl LlmErrorKind {
             Self::Cut => "the model's answer was cut off: try again, or continue what there is",
             Self::Empty => "the model answered without a word: try again",
             Self::Protocol => "the provider's answer could not be read: try another model",
+        }
+    }
+
+    /// Whether a provider's words may repeat the prompt.
+    fn may_quote(self) -> bool {
+        match self {
+            Self::BadRequest | Self::Blocked | Self::Protocol | Self::Empty => true,
+            Self::RateLimited
+            | Self::Quota
+            | Self::Auth
+            | Self::ModelNotFound
+            | Self::ContextOverflow
+            | Self::Overloaded
+            | Self::Unreachable
+            | Self::Timeout
+            | Self::Cut => false,
         }
     }
 

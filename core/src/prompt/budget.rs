@@ -8,6 +8,9 @@ const MAX_TOKENS: u32 = 32_000;
 /// Tokens of a reply, unless told otherwise.
 const REPLY_TOKENS: u32 = 1200;
 
+/// Tokens of thought that a model's context is to hold beside prompt and reply.
+const THOUGHT_TOKENS: u32 = 4096;
+
 /// After trimming, the history fills this much of its room: the rest lets it grow for many
 /// turns before its beginning, and with it the provider's cache, changes again.
 const TRIMMED: f64 = 0.7;
@@ -47,8 +50,11 @@ pub struct TooLarge {
 
 impl Budget {
     /// The budget for a model with this context and a reply of this length.
-    pub fn new(context_tokens: u32, reply_tokens: Option<u32>) -> Self {
-        let total = context_tokens.min(MAX_TOKENS);
+    ///
+    /// Servers count thoughts and reply together, so a model that thinks needs room for both.
+    pub fn new(context_tokens: u32, reply_tokens: Option<u32>, thinks: bool) -> Self {
+        let thought = if thinks { THOUGHT_TOKENS.min(context_tokens / 4) } else { 0 };
+        let total = context_tokens.saturating_sub(thought).min(MAX_TOKENS);
         Self { total, reply: reply_tokens.unwrap_or(REPLY_TOKENS).min(total / 4) }
     }
 
@@ -183,8 +189,10 @@ mod tests {
 
     #[test]
     fn must_haves_that_do_not_fit_are_named() {
-        let budget = Budget::new(4000, None);
+        let budget = Budget::new(4000, None, false);
         assert_eq!(budget, Budget { total: 4000, reply: 1000 });
+        assert_eq!(Budget::new(16_000, None, true).total, 16_000 - 4000);
+        assert_eq!(Budget::new(1_000_000, None, true).total, MAX_TOKENS);
         let blocks = [(BlockKind::System, 100), (BlockKind::Character, 3000)];
         let error = budget.room(blocks.into_iter()).unwrap_err();
         assert_eq!(

@@ -113,6 +113,11 @@ impl Calibration {
         // The gain: how much of the surprise each factor takes upon itself.
         let spread = self.covariance.map(|row| dot(&row, &shares));
         let certainty = FORGETTING * NOISE + dot(&spread, &shares);
+        // Rounding may have made nonsense of the covariance: begin anew.
+        if certainty <= 0.0 {
+            *self = Self { factors: self.factors, samples: self.samples, ..Self::default() };
+            return;
+        }
         let gain = spread.map(|part| part / certainty);
         for (factor, gain) in self.factors.iter_mut().zip(gain) {
             *factor = (*factor + gain * surprise).clamp(FURTHEST.0, FURTHEST.1);
@@ -123,6 +128,13 @@ impl Calibration {
             }
         }
         self.samples = self.samples.saturating_add(1);
+    }
+
+    /// Whether all of it is numbers, within their bounds.
+    pub fn is_sound(&self) -> bool {
+        let within = |factor: &f64| (FURTHEST.0..=FURTHEST.1).contains(factor);
+        self.factors.iter().all(within)
+            && self.covariance.iter().flatten().all(|cell| cell.is_finite())
     }
 
     /// Whether another calibration would size a text noticeably differently.

@@ -18,6 +18,7 @@ use crate::{
     app::App,
     character::{Character, CharacterId},
     events::EventBody,
+    llm::ModelRole,
     patch::{Patch, check_version},
     persona::{Persona, PersonaId},
     prompt::macros::Names,
@@ -138,14 +139,16 @@ impl Settings {
         }
         self.style.check("input.settings.style")?;
         let (story, supervisor) = (&self.story_model, &self.supervisor_model);
-        for (path, model, before) in [
-            ("input.settings.storyModelId", story, &before.story_model),
-            ("input.settings.supervisorModelId", supervisor, &before.supervisor_model),
-            ("input.settings.fallbackModelId", &self.fallback_model, &before.fallback_model),
+        let (writes, judges) = (ModelRole::Story, ModelRole::Supervisor);
+        let fallback = &self.fallback_model;
+        for (role, path, model, before) in [
+            (writes, "input.settings.storyModelId", story, &before.story_model),
+            (judges, "input.settings.supervisorModelId", supervisor, &before.supervisor_model),
+            (writes, "input.settings.fallbackModelId", fallback, &before.fallback_model),
         ] {
             // A model that the server has lost meanwhile must not keep a title from changing.
             let chosen = model.as_deref().filter(|_| model != before);
-            chosen.map_or(Ok(()), |id| app.check_model(path, id))?;
+            chosen.map_or(Ok(()), |id| app.check_model_for(role, path, id))?;
         }
         Ok(())
     }

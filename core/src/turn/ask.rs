@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     app::App,
-    llm::{self, Model, ModelRole, Options, Output, Request},
+    calibration::Counted,
+    llm::{self, Abilities, Model, ModelRole, Options, Output, Request, registry::split},
     prompt::{
         self, Budget, Plan, Scene,
         record::{PlanBody, PlanRecord},
@@ -71,7 +72,11 @@ fn seed(reply: &Reply) -> u64 {
 pub(super) async fn fallback(app: &App, reply: &Reply) -> Result<Option<String>> {
     let session = store::session::find_any(&mut app.db.reader(), reply.session_id).await?;
     let chosen = session.and_then(|session| session.settings.fallback_model);
-    let usual = || app.llm.role(ModelRole::Story)?.fallback;
+    // Who chose another model did not choose what the server's own falls back to.
+    let usual = || {
+        let role = app.llm.role(ModelRole::Story)?;
+        role.fallback.filter(|_| role.model == reply.model)
+    };
     let model = chosen.filter(|model| app.has_model(model)).or_else(usual);
     Ok(model.filter(|model| *model != reply.model && app.has_model(model)))
 }
@@ -89,25 +94,28 @@ pub(super) async fn compose(
         return Ok(asked);
     }
     let Ok(Some(counted)) = app.llm.count(&asked.request).await else { return Ok(asked) };
-    app.calibrations.learn(asking.model, asked.plan.weight, counted);
+    let (weight, context) = (asked.plan.weight, asked.request.abilities.context_tokens);
+    app.calibrations.learn(asking.model, Counted { weight, tokens: counted, context });
     if counted <= limit {
         return Ok(asked);
     }
     compose_with(app, scene, asking, app.calibrations.of(asking.model))
 }
 
-fn compose_with(
+/// The same, as far as this process knows: nobody else is asked.
+pub(super) fn compose_with(
     app: &App,
     scene: &Scene,
     asking: Asking<'_>,
     calibration: Calibration,
 ) -> Result<Asked, Failure> {
-    let role = app.llm.role(ModelRole::Story);
-    let options = with_wishes(role.map(|role| role.options).unwrap_or_default(), scene);
+    let options = with_wishes(options_for(app, asking.model), scene);
     let abilities = app.model(asking.model).map(|model: Model| model.abilities).unwrap_or_default();
-    let budget = Budget::new(abilities.context_tokens, options.max_output_tokens);
+    let context = app.calibrations.context(asking.model, abilities.context_tokens);
+    let budget = Budget::new(context, options.max_output_tokens, abilities.thinks);
     let plan = prompt::plan(scene, budget, &calibration)
         .map_err(|too_large| Failure::new(FailureCode::PromptTooLarge, too_large.to_string()))?;
+    let abilities = with_room(abilities, &plan);
     let request = Request {
         model: asking.model.to_owned(),
         abilities,
@@ -122,6 +130,24 @@ fn compose_with(
     };
     let body = app.llm.body(&request);
     Ok(Asked { request, plan, body, calibration })
+}
+
+/// What the operator chose for stories; what is one server's own goes to that server alone.
+fn options_for(app: &App, model: &str) -> Options {
+    let Some(role) = app.llm.role(ModelRole::Story) else { return Options::default() };
+    let mut options = role.options;
+    if split(&role.model).0 != split(model).0 {
+        options.extra.clear();
+    }
+    options
+}
+
+/// Some servers refuse a limit of the reply that prompt and context leave no room for.
+fn with_room(abilities: Abilities, plan: &Plan) -> Abilities {
+    let prompt = plan.tokens.saturating_add(plan.tokens / 20);
+    let room = abilities.context_tokens.saturating_sub(prompt).max(plan.budget.reply);
+    let most = abilities.output_tokens.map_or(room, |most| most.min(room));
+    Abilities { output_tokens: Some(most), ..abilities }
 }
 
 /// What was wished for this reply comes before what holds for all.

@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     app::App,
+    calibration::Counted,
     events::EventBody,
     llm::{ModelRole, Usage},
-    prompt::tokens::Weight,
+    prompt::tokens::{Calibration, Weight},
     session::change::SessionChange,
     store,
     tree::MessageStatus,
@@ -49,8 +50,8 @@ pub(crate) struct Ending {
     pub(crate) cost: Option<i64>,
     pub(crate) failure: Option<Failure>,
     pub(crate) retry_at: Option<DateTime<Utc>>,
-    /// What the prompt was made of, if its size can be learnt from.
-    pub(crate) weight: Option<Weight>,
+    /// What was learnt of the model's tokenizer, if it is worth storing.
+    pub(crate) learnt: Option<Calibration>,
 }
 
 /// Stores the end of a reply, however long the database takes to come back.
@@ -58,10 +59,12 @@ pub(super) async fn end(
     app: &App,
     reply: &Reply,
     running: &RunningReply,
-    (outcome, weight): (Outcome, Option<Weight>),
+    (outcome, asked): (Outcome, Option<AskedOf>),
 ) {
     let Some(ending) = ending(running.draft(), outcome) else { return };
-    let ending = Ending { weight, ..priced(app, reply, ending) };
+    // Once, however often storing it has to be tried.
+    let learnt = learn(app, reply, asked, ending.usage);
+    let ending = Ending { learnt, ..priced(app, reply, ending) };
     for attempt in 1..=10 {
         match store_end(app, reply, &ending).await {
             Ok(_) => return,
@@ -101,7 +104,7 @@ fn ending(draft: Draft, outcome: Outcome) -> Option<Ending> {
         cost: None,
         failure,
         retry_at: None,
-        weight: None,
+        learnt: None,
     })
 }
 
@@ -126,9 +129,9 @@ pub(super) async fn store_end(app: &App, reply: &Reply, ending: &Ending) -> Resu
     store::message::finish(&mut change.tx, reply.message_id, ending).await?;
     if let Some(usage) = ending.usage {
         store_call(app, &mut change.tx, reply, usage).await?;
-        if let Some(weight) = ending.weight {
-            learn(app, &mut change.tx, &reply.model, (weight, usage.prompt)).await?;
-        }
+    }
+    if let Some(learnt) = &ending.learnt {
+        store::calibration::save(&mut change.tx, &reply.model, learnt).await?;
     }
     let message = reply.message_id;
     change.record(match ending.status {
@@ -159,14 +162,19 @@ pub(super) async fn store_call(app: &App, tx: &mut Tx, reply: &Reply, usage: Usa
     store::usage::insert(tx, &call).await
 }
 
-async fn learn(
+/// What was asked, as far as its size can be learnt from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AskedOf {
+    pub(super) weight: Weight,
+    pub(super) context: u32,
+}
+
+fn learn(
     app: &App,
-    tx: &mut Tx,
-    model: &str,
-    (weight, counted): (Weight, u32),
-) -> Result<()> {
-    match app.calibrations.learn(model, weight, counted) {
-        Some(calibration) => store::calibration::save(tx, model, &calibration).await,
-        None => Ok(()),
-    }
+    reply: &Reply,
+    asked: Option<AskedOf>,
+    usage: Option<Usage>,
+) -> Option<Calibration> {
+    let (AskedOf { weight, context }, usage) = (asked?, usage?);
+    app.calibrations.learn(&reply.model, Counted { weight, tokens: usage.prompt, context })
 }

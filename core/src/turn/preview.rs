@@ -75,7 +75,7 @@ pub async fn preview(app: &App, viewer: &Viewer, wish: PreviewWish) -> Result<Pr
         scene.depth += 1;
     }
     let asking = Asking { model: &model, seed: 0, attempt: 1 };
-    let asked = ask::compose(app, &scene, asking).await;
+    let asked = ask::compose_with(app, &scene, asking, app.calibrations.of(&model));
     let asked = asked.map_err(|failure| Error::invalid("input", failure.message))?;
     Ok(Preview { model, plan: asked.plan, body: asked.body })
 }

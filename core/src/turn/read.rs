@@ -47,8 +47,8 @@ pub(super) async fn read(app: &App, running: &RunningReply, mut stream: ChunkStr
                 running.edit(|draft| draft.usage = usage.or(draft.usage));
                 break Outcome::Complete(reason.into());
             }
-            Some(Err(error)) => break failed(&error),
-            None => break failed(&LlmErrorKind::Cut.into()),
+            Some(Err(error)) => break failed(running, &error),
+            None => break failed(running, &LlmErrorKind::Cut.into()),
         }
         // The first text after a silence travels at once; a flood travels in bunches.
         if last_publish.is_none_or(|last| last.elapsed() >= COALESCE) {
@@ -63,7 +63,7 @@ pub(super) async fn read(app: &App, running: &RunningReply, mut stream: ChunkStr
     publish(app, running, &mut pending);
     let is_empty = running.read(|draft| draft.content.units() == 0);
     if is_empty && matches!(outcome, Outcome::Complete(_)) {
-        return failed(&LlmErrorKind::Empty.into());
+        return failed(running, &LlmErrorKind::Empty.into());
     }
     outcome
 }
@@ -77,7 +77,10 @@ pub(super) async fn interrupted(app: &App, running: &RunningReply) -> Outcome {
     }
 }
 
-pub(super) fn failed(error: &LlmError) -> Outcome {
+/// Players read a sentence; whoever runs the server finds the provider's words in the log.
+pub(super) fn failed(running: &RunningReply, error: &LlmError) -> Outcome {
+    let (kind, detail) = (error.kind, error.for_log());
+    tracing::warn!(id = %running.message_id, ?kind, detail, "a model failed");
     Outcome::Failed(Failure::from(error))
 }
 

@@ -99,7 +99,7 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
         cost: None,
         failure: None,
         retry_at: None,
-        weight: None,
+        learnt: None,
     };
     end::store_end(app, &reply, &ending).await?;
     Ok(())

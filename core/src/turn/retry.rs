@@ -41,6 +41,13 @@ pub fn judge(trial: Trial<'_>, chance: u64) -> Verdict {
     if text_shown || failure.code == FailureCode::Internal {
         return Verdict::GiveUp;
     }
+    // A prompt that a model refused is made shorter; one that cannot be is not sent at all.
+    if failure.code == FailureCode::PromptTooLarge
+        && failure.retry_after.is_some()
+        && tries < MAX_TRIES
+    {
+        return Verdict::Again(Duration::ZERO);
+    }
     let wait = failure.retry_after.unwrap_or_else(|| backoff(tries, chance));
     if failure.code.is_retryable() && tries < MAX_TRIES && wait <= LONGEST_WAIT {
         return Verdict::Again(wait);

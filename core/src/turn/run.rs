@@ -10,18 +10,24 @@ use tokio::time::sleep;
 use super::{
     Failure, FailureCode, Reply, Stage,
     ask::{self, Asked},
-    end::{self, Outcome},
+    end::{self, AskedOf, Outcome},
     read::{announce, announce_stage, failed, interrupted, read, set_stage},
     reply::{Draft, RunningReply},
     retry::{self, Trial, Verdict},
 };
-use crate::{app::App, events::ReplyStep, prompt::tokens::Weight, store};
+use crate::{
+    app::App,
+    events::ReplyStep,
+    llm::{LlmError, LlmErrorKind},
+    prompt::Plan,
+    store,
+};
 
 /// Starts writing a committed reply, whose message was told at sequence `added_at`.
 pub(super) fn spawn(app: &App, reply: Reply, added_at: i64) {
     let running = app.replies.enter(&reply, added_at);
     let tries = reply.attempt;
-    let writer = Writer { app: app.clone(), reply, running, tries, weight: None };
+    let writer = Writer { app: app.clone(), reply, running, tries, asked: None };
     app.lifecycle.spawn(writer.write());
 }
 
@@ -33,7 +39,7 @@ struct Writer {
     /// Attempts with the model that writes now.
     tries: i64,
     /// What the last prompt was made of.
-    weight: Option<Weight>,
+    asked: Option<AskedOf>,
 }
 
 /// What comes after a failed attempt.
@@ -58,7 +64,7 @@ impl Writer {
                 break outcome;
             }
         };
-        end::end(&self.app, &self.reply, &self.running, (outcome, self.weight)).await;
+        end::end(&self.app, &self.reply, &self.running, (outcome, self.asked)).await;
         self.app.replies.leave(&self.running);
     }
 
@@ -79,13 +85,14 @@ impl Writer {
             Ok(Err(failure)) => return Outcome::Failed(failure),
             Err(error) => return internal("reading the scene", &error),
         };
-        self.weight = Some(asked.plan.weight);
+        let context = asked.request.abilities.context_tokens;
+        self.asked = Some(AskedOf { weight: asked.plan.weight, context });
         set_stage(&self.app, &self.running, Stage::Waiting);
         // What was asked is stored while the model reads it, and before the reply ends.
         let (stored, (outcome, body)) =
             tokio::join!(self.keep(&asked, asked.body.as_deref()), self.ask(&asked));
         stored.unwrap_or_else(|error| report(&self.reply, &error));
-        if body.is_some() {
+        if body.is_some() && body != asked.body {
             let kept = self.keep(&asked, body.as_deref()).await;
             kept.unwrap_or_else(|error| report(&self.reply, &error));
         }
@@ -105,8 +112,21 @@ impl Writer {
         };
         match answer {
             Ok(answer) => (read(app, running, answer.chunks).await, answer.body),
-            Err(error) => (failed(&error), None),
+            Err(error) => (self.refused(asked, &error), None),
         }
+    }
+
+    /// The model did not even begin.
+    fn refused(&self, asked: &Asked, error: &LlmError) -> Outcome {
+        let outcome = failed(&self.running, error);
+        if error.kind != LlmErrorKind::ContextOverflow {
+            return outcome;
+        }
+        // The next attempt is planned for a smaller context.
+        let Plan { tokens, budget, .. } = asked.plan;
+        self.app.calibrations.refused(&self.reply.model, tokens.saturating_add(budget.reply));
+        let failure = Failure { retry_after: Some(Duration::ZERO), ..Failure::from(error) };
+        Outcome::Failed(failure)
     }
 
     /// What to do after a failure; none if the reply ends with it.
@@ -162,6 +182,10 @@ impl Writer {
     async fn store_next(&self, model: &str) -> Result<bool> {
         let Self { app, reply, running, .. } = self;
         let mut tx = app.db.begin().await?;
+        // In the order of everybody who locks both: the session, then its reply.
+        if store::session::lock_any(&mut tx, reply.session_id).await?.is_none() {
+            return Ok(false);
+        }
         if !store::reply::next_attempt(&mut tx, reply, app.replies.process(), model).await? {
             return Ok(false);
         }

@@ -214,7 +214,7 @@ async fn every_fault_of_a_compatible_server_is_told_for_what_it_is() {
         (
             Fault::ContextOverflow(Overflow::LlamaCpp),
             9,
-            saw("FAILED", "PROMPT_TOO_LARGE", 1, "none"),
+            saw("FAILED", "PROMPT_TOO_LARGE", 3, "none"),
         ),
         // What passes is tried again, and nobody notices but the clock.
         (Fault::RateLimited(1), 1, saw("COMPLETE", "STOP", 2, "all")),
@@ -428,6 +428,27 @@ async fn who_stops_a_reply_closes_the_socket_to_the_model_at_once() {
         let message = world.message(freya(), &reply).await;
         assert_eq!(message["status"], "INTERRUPTED");
         assert!(!message["content"].as_str().unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_context_smaller_than_said_is_found_out_and_kept_to() {
+    let double = OpenAiDouble::start(Server::Plain).await;
+    // Nobody tells Skald, which believes in 8,192.
+    double.behaves(|traits| traits.context = 2_000);
+    let plan = || (world_of(vec![openai("f0", &double, Profile::Generic)], STORY), ());
+    story_with(plan, async |world, ()| {
+        let tale = world.tale(freya()).await;
+        let line = "I look around the room and wonder what to ask her first. ".repeat(8);
+        let mut repeated = 0;
+        for turn in 0..12 {
+            let (_, reply) = world.talks(freya(), &tale, &format!("{turn}: {line}")).await;
+            assert_eq!(reply["status"], "COMPLETE", "{turn}: {reply}");
+            repeated += reply["generation"]["attempt"].as_i64().unwrap() - 1;
+        }
+        // It was learnt once, not in every turn.
+        assert!((1..=4).contains(&repeated), "{repeated}");
     })
     .await;
 }

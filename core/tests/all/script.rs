@@ -60,7 +60,7 @@ impl Llm for Scripted {
             id: MODEL.into(),
             name: "Scripted".into(),
             description: "Says what the test says.".into(),
-            roles: [ModelRole::Story].into(),
+            roles: [ModelRole::Story, ModelRole::Supervisor].into(),
             abilities: Abilities { context_tokens: 32_768, thinks: true, ..Abilities::default() },
             prices: Vec::new(),
             rehearsal: false,
