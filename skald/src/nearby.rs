@@ -49,7 +49,9 @@ async fn ask(name: &str, url: &str, http: &Http) -> Option<String> {
 
 fn is_plain(id: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-".contains(c);
-    id.len() <= 100 && id.starts_with(|c: char| c.is_ascii_alphanumeric()) && id.chars().all(plain)
+    id.len() <= 100
+        && id.starts_with(|c: char| c.is_ascii_alphanumeric() || "./".contains(c))
+        && id.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -78,6 +80,7 @@ mod tests {
     #[test]
     fn what_could_hurt_in_a_shell_is_not_repeated() {
         assert!(is_plain("hf.co/bartowski/Llama-3.2-3B:Q4_K_M"));
+        assert!(is_plain("/models/slow.gguf") && is_plain("./slow.gguf"));
         for id in ["a;rm -rf x", "$(x)", "a b", "\u{1b}[2J", "-x", ""] {
             assert!(!is_plain(id), "{id:?}");
         }

@@ -57,6 +57,8 @@ pub(super) enum ReplyFailureCode {
     Blocked,
     /// The model is overloaded; try again in a moment.
     Overloaded,
+    /// The model is being loaded; the server waits for it for about a minute.
+    Loading,
     /// The model's server cannot be reached; try again, or choose another model.
     Unreachable,
     /// The model did not answer in time.

@@ -31,8 +31,10 @@ pub enum LlmErrorKind {
     ContextOverflow,
     /// The provider's filter refused the prompt or the reply.
     Blocked,
-    /// The provider is overloaded or starting.
+    /// The provider is overloaded.
     Overloaded,
+    /// The model is being loaded.
+    Loading,
     /// Nothing answers at the provider's address.
     Unreachable,
     /// Nothing came in time.
@@ -95,6 +97,7 @@ impl LlmErrorKind {
         match self {
             Self::RateLimited
             | Self::Overloaded
+            | Self::Loading
             | Self::Unreachable
             | Self::Timeout
             | Self::Cut
@@ -132,11 +135,12 @@ impl LlmErrorKind {
                  another model"
             }
             Self::Overloaded => "the model is overloaded: try again in a moment",
+            Self::Loading => "the model is being loaded: try again in a moment",
             Self::Unreachable => {
                 "the model's server cannot be reached: try again, or choose another model"
             }
             Self::Timeout => "the model did not answer in time: try again",
-            Self::Cut => "the model's answer was cut off: try again, or continue what there is",
+            Self::Cut => "the model's answer was cut off: try again",
             Self::Empty => "the model answered without a word: try again",
             Self::Protocol => "the provider's answer could not be read: try another model",
         }
@@ -152,6 +156,7 @@ impl LlmErrorKind {
             | Self::ModelNotFound
             | Self::ContextOverflow
             | Self::Overloaded
+            | Self::Loading
             | Self::Unreachable
             | Self::Timeout
             | Self::Cut => false,
@@ -170,6 +175,7 @@ impl LlmErrorKind {
             | Self::ModelNotFound
             | Self::ContextOverflow
             | Self::Overloaded
+            | Self::Loading
             | Self::Unreachable
             | Self::Timeout
             | Self::Cut

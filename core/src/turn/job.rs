@@ -153,6 +153,7 @@ pub enum FailureCode {
     BadRequest,
     Blocked,
     Overloaded,
+    Loading,
     Unreachable,
     Timeout,
     Cut,
@@ -168,6 +169,7 @@ impl FailureCode {
         match self {
             Self::RateLimited
             | Self::Overloaded
+            | Self::Loading
             | Self::Unreachable
             | Self::Timeout
             | Self::Cut
@@ -195,6 +197,7 @@ impl From<&LlmError> for Failure {
             LlmErrorKind::ContextOverflow => FailureCode::PromptTooLarge,
             LlmErrorKind::Blocked => FailureCode::Blocked,
             LlmErrorKind::Overloaded => FailureCode::Overloaded,
+            LlmErrorKind::Loading => FailureCode::Loading,
             LlmErrorKind::Unreachable => FailureCode::Unreachable,
             LlmErrorKind::Timeout => FailureCode::Timeout,
             LlmErrorKind::Cut => FailureCode::Cut,

@@ -7,6 +7,9 @@ use super::{Failure, FailureCode};
 /// Tries with one model at most, as long as no text was shown.
 pub const MAX_TRIES: i64 = 3;
 
+/// Tries while a model is being loaded: about a minute, at two seconds each.
+const LOADING_TRIES: i64 = 30;
+
 /// A provider that wants a longer pause is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
@@ -49,7 +52,8 @@ pub fn judge(trial: Trial<'_>, chance: u64) -> Verdict {
         return Verdict::Again(Duration::ZERO);
     }
     let wait = failure.retry_after.unwrap_or_else(|| backoff(tries, chance));
-    if failure.code.is_retryable() && tries < MAX_TRIES && wait <= LONGEST_WAIT {
+    let most = if failure.code == FailureCode::Loading { LOADING_TRIES } else { MAX_TRIES };
+    if failure.code.is_retryable() && tries < most && wait <= LONGEST_WAIT {
         return Verdict::Again(wait);
     }
     // Another provider's filter may be laxer: that is the player's choice, not ours.
@@ -94,6 +98,13 @@ mod tests {
             assert_eq!(verdict(code, |trial| trial.tries = 3), Verdict::GiveUp);
             assert_eq!(verdict(code, |trial| trial.text_shown = true), Verdict::GiveUp);
         }
+    }
+
+    #[test]
+    fn a_model_that_is_being_loaded_is_waited_for() {
+        let again = |tries| verdict(FailureCode::Loading, |trial| trial.tries = tries);
+        assert!(matches!(again(29), Verdict::Again(_)));
+        assert_eq!(again(30), Verdict::GiveUp);
     }
 
     #[test]

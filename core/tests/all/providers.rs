@@ -218,7 +218,7 @@ async fn every_fault_of_a_compatible_server_is_told_for_what_it_is() {
         ),
         // What passes is tried again, and nobody notices but the clock.
         (Fault::RateLimited(1), 1, saw("COMPLETE", "STOP", 2, "all")),
-        (Fault::Loading, 1, saw("COMPLETE", "STOP", 2, "all")),
+        (Fault::Loading, 4, saw("COMPLETE", "STOP", 5, "all")),
         (Fault::EmptyDeltaThenEnd, 1, saw("COMPLETE", "STOP", 2, "all")),
         (Fault::EmptyText, 1, saw("COMPLETE", "STOP", 2, "all")),
         (Fault::TimedOut, 1, saw("COMPLETE", "STOP", 2, "all")),

@@ -57,7 +57,10 @@ pub(super) fn of_error(error: &Value, setting: Setting<'_>) -> LlmError {
         // An account that has nothing of a model has nothing of it tomorrow.
         LlmErrorKind::Quota if facts.has_no_allowance() => None,
         LlmErrorKind::Quota if facts.is_daily() => facts.until_midnight(),
-        LlmErrorKind::Quota | LlmErrorKind::RateLimited | LlmErrorKind::Overloaded => facts.delay,
+        LlmErrorKind::Quota
+        | LlmErrorKind::RateLimited
+        | LlmErrorKind::Overloaded
+        | LlmErrorKind::Loading => facts.delay,
         LlmErrorKind::Auth
         | LlmErrorKind::ModelNotFound
         | LlmErrorKind::BadRequest

@@ -67,6 +67,7 @@ pub(super) fn adapt(
         | LlmErrorKind::Auth
         | LlmErrorKind::ContextOverflow
         | LlmErrorKind::Blocked
+        | LlmErrorKind::Loading
         | LlmErrorKind::Unreachable
         | LlmErrorKind::Timeout
         | LlmErrorKind::Cut

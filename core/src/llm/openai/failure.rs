@@ -86,6 +86,7 @@ impl Failure {
             detail = format!("HTTP {}", self.status);
         }
         let loading = kind == LlmErrorKind::Overloaded && self.words().contains("loading model");
+        let kind = if loading { LlmErrorKind::Loading } else { kind };
         let retry_after = self.retry_after.or_else(|| loading.then_some(LOADING));
         LlmError::new(kind).detail(detail).after(retry_after.filter(|_| kind.is_retryable()))
     }

@@ -7,8 +7,8 @@ use super::*;
 #[tokio::test]
 async fn every_error_says_what_it_is() {
     use LlmErrorKind::{
-        Auth, BadRequest, Blocked, ContextOverflow, ModelNotFound, Overloaded, Quota, RateLimited,
-        Timeout,
+        Auth, BadRequest, Blocked, ContextOverflow, Loading, ModelNotFound, Overloaded, Quota,
+        RateLimited, Timeout,
     };
     for (fault, kind, retry_after) in [
         (OpenAiFault::BadKey, Auth, None),
@@ -27,7 +27,7 @@ async fn every_error_says_what_it_is() {
         (OpenAiFault::InsufficientQuota, Quota, None),
         (OpenAiFault::Internal, Overloaded, None),
         (OpenAiFault::BadGateway, Overloaded, None),
-        (OpenAiFault::Loading, Overloaded, Some(2)),
+        (OpenAiFault::Loading, Loading, Some(2)),
     ] {
         for (server, profile) in SERVERS {
             let double = OpenAiDouble::start(server).await;
