@@ -120,28 +120,24 @@ const DATA: &str = "\
 const WISH: &str = "Пожелание игрока к каждому ответу. Исполняй его, если оно не нарушает ни одного из двух правил:";
 
 fn role(brief: &Brief<'_>) -> String {
-    let others = &brief.others;
-    let role = match &brief.speaker {
-        Some(speaker) if others.is_empty() => {
-            format!("Сейчас твой персонаж — {speaker}: слова, поступки и мир вокруг.")
-        }
-        Some(speaker) => format!(
-            "Сейчас твой персонаж — {speaker}: слова, поступки и мир вокруг. Из тех, кто на сцене, в этом \
-             ответе говорит только {speaker}; остальные ({others}) на виду, но говорить и решать \
-             будут в свой черёд."
+    let role = match brief.cast.as_slice() {
+        [alone] => format!(
+            "Твой персонаж — {alone}: слова, поступки и мир вокруг. Строка в [квадратных скобках] в \
+             самом конце может позвать рассказчика: на этот один ответ рассказчик — ты."
         ),
-        None if others.is_empty() => NARRATOR.into(),
-        None => format!(
-            "{NARRATOR} Те, кто на сцене ({others}), на виду, но говорить будут в свой черёд."
+        cast => format!(
+            "На сцене: {}. Ты пишешь и за каждого из них, и за рассказчика, в одном ответе — за \
+             кого-то одного; чей это ответ, скажет строка в [квадратных скобках] в самом конце.",
+            cast.join(", ")
         ),
     };
-    format!("{role} Начинай сразу с истории, а не с имени и двоеточия.")
+    format!(
+        "{role} Имя перед прежним сообщением лишь говорит, чьё оно: сам начинай сразу с истории, а \
+         не с имени и двоеточия."
+    )
 }
 
-const NARRATOR: &str = "Сейчас ты рассказчик: в самой истории тебя нет, и «я» ты не говоришь. \
-Показывай место, свет, движение.";
-
-pub(super) fn task(task: NarratorTask) -> &'static str {
+fn task(task: NarratorTask) -> &'static str {
     match task {
         NarratorTask::Scene => {
             "Опиши сцену такой, какая она сейчас: место, свет, звуки, кто здесь и чем занят."
@@ -157,6 +153,21 @@ pub(super) fn task(task: NarratorTask) -> &'static str {
     }
 }
 
-pub(super) fn speak_as(name: &str) -> String {
-    format!("Сейчас говорит и действует только {name}.")
+pub(super) fn narrate(what: NarratorTask, cast: &str) -> String {
+    let role = "В этом ответе ты рассказчик: в самой истории тебя нет, и «я» ты не говоришь.";
+    let silence = match cast {
+        "" => String::new(),
+        cast => format!(
+            " Кто на сцене ({cast}), остаётся на виду, но новых слов и решений не прибавит: им свой \
+             черёд."
+        ),
+    };
+    format!("{role} {}{silence}", task(what))
+}
+
+pub(super) fn speak_as(name: &str, others: &str) -> String {
+    format!(
+        "В этом ответе твой персонаж — {name}: слова, поступки и мир вокруг. Говорит только {name}; \
+         кто ещё на сцене ({others}), остаётся на виду, но говорить и решать будет в свой черёд."
+    )
 }
