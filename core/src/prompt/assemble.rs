@@ -12,8 +12,9 @@ use crate::{
     tree::{Message, MessageRole},
 };
 
-/// Examples of a character's talk may take this part of what is not needed otherwise: a rule
-/// that does not look at the history, so that they do not come and go.
+/// Examples of talk may take this part of what the other constant blocks leave. Nothing else is
+/// looked at, neither the history nor what was learnt of the model's tokenizer, so that they do
+/// not come and go.
 const EXAMPLES_SHARE: u32 = 4;
 
 /// Plans the prompt for one reply.
@@ -22,7 +23,8 @@ pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<
     let mut constant = draft.constant();
     let mut history = draft.history();
     let last = draft.last();
-    let mut large = Vec::new();
+    let (mut examples, mut large) = draft.examples(&constant, budget);
+    let mut crowded = Vec::new();
     let room = loop {
         let must_have = constant.iter().chain(&last).chain(history.last());
         match budget.room(must_have.map(|block| (block.kind, block.tokens))) {
@@ -30,12 +32,16 @@ pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<
             Err(too_large) => {
                 let least = draft.dispensable(&constant).ok_or(too_large)?;
                 large.push(constant.remove(least));
+                crowded.append(&mut examples);
             }
         }
     };
-    let (examples, too_long) = draft.examples(room / EXAMPLES_SHARE);
-    large.extend(too_long);
+    // Hardly ever: they have a small part of what a model usually takes.
+    while size(&examples) > room {
+        crowded.extend(examples.pop());
+    }
     let mut dropped = dropped_blocks(&large, DropReason::TooLarge);
+    dropped.extend(dropped_blocks(&crowded, DropReason::OutOfRoom));
     let room = room - size(&examples) + history.last().map_or(0, |block| block.tokens);
     let (first, underfilled) = draft.trim(&history, room);
     let left: Vec<Block> = history.drain(..first).collect();
@@ -113,13 +119,17 @@ impl Draft<'_> {
         of_others.max_by_key(|(_, block)| block.tokens).map(|(index, _)| index)
     }
 
-    /// Examples that fit into so much room, in the order of the cast, and those that do not.
-    fn examples(&self, mut room: u32) -> (Vec<Block>, Vec<Block>) {
+    /// Examples that are small enough, in the order of the cast, and those that are not.
+    fn examples(&self, constant: &[Block], budget: Budget) -> (Vec<Block>, Vec<Block>) {
+        let usual = Calibration::default();
+        let usual_size = |block: &Block| usual.tokens(Weight::of(&block.text));
+        let needed = constant.iter().map(usual_size).fold(0, u32::saturating_add);
+        let mut room = budget.prompt().saturating_sub(needed) / EXAMPLES_SHARE;
         let examples = self.of_all(BlockKind::Examples, |member| {
             template::examples(member.name, &self.part(member, |card| &card.example_dialogue))
         });
         examples.into_iter().partition(|block| {
-            let left = room.checked_sub(block.tokens);
+            let left = room.checked_sub(usual_size(block));
             room = left.unwrap_or(room);
             left.is_some()
         })

@@ -282,6 +282,34 @@ async fn a_narrator_changes_nothing_above_the_last_turn() {
     .await;
 }
 
+#[tokio::test]
+async fn examples_of_talk_do_not_come_and_go() {
+    scripted_story(async |world, script| {
+        let tale = rich_tale(world).await;
+        let settings = json!({ "id": tale.session, "settings": { "storyModelId": SMALL } });
+        world.does(freya(), "updateSession", settings).await;
+        let told = async |lines: usize, content: &str| {
+            let change = json!({ "id": tale.character,
+                "exampleDialogue": "{{char}}: Such is life. ".repeat(lines) });
+            world.does(freya(), "updateCharacter", change).await;
+            let input = json!({ "sessionId": tale.session, "content": content });
+            kinds(&preview(world, input).await).contains(&"EXAMPLES")
+        };
+        // However much the newest message takes.
+        let long = "The rain drums on the roof, and nobody speaks. ".repeat(100);
+        assert!(told(80, "Hm.").await && told(80, &long).await);
+        assert!(!told(140, "Hm.").await && !told(140, &long).await);
+        // However little the model turns out to count.
+        for _ in 0..4 {
+            let turn = world.says(freya(), &tale, "Go on.").await;
+            script.call().await.tell("On it goes.").await;
+            world.ends(freya(), &id(&turn["reply"])).await;
+        }
+        assert!(told(80, "Hm.").await && !told(140, "Hm.").await);
+    })
+    .await;
+}
+
 /// The first message of the history that went in.
 fn beginning(plan: &Value) -> String {
     block(plan, "HISTORY")["sourceId"].as_str().unwrap().to_owned()
