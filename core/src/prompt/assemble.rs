@@ -166,12 +166,12 @@ impl Draft<'_> {
         let speaker = scene.members().into_iter().find(|member| member.speaks);
         let after = speaker.and_then(|member| {
             let after = self.part(member, |card| &card.post_history_instructions);
-            self.of(member, user(BlockKind::PostHistory), bracketed(&after))
+            self.of(member, user(BlockKind::PostHistory), template::manner(member.name, &after))
         });
         let direction = bracketed(&template::direction(scene));
         let direction = self.block(user(BlockKind::Direction), direction);
-        let wish = bracketed(scene.job.instruction.as_deref().unwrap_or_default());
-        let wish = self.block(user(BlockKind::Instruction), wish);
+        let wish = template::untagged(scene.job.instruction.as_deref().unwrap_or_default());
+        let wish = self.block(user(BlockKind::Instruction), bracketed(&wish));
         let mut last: Vec<Block> = [after, direction, wish].into_iter().flatten().collect();
         // Some models refuse a conversation that ends with their own words.
         let newest = scene.path.iter().rev().find(|message| is_told(message));

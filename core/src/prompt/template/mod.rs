@@ -14,7 +14,7 @@ mod english;
 mod fence;
 mod russian;
 
-pub use self::fence::{fenced, plain};
+pub use self::fence::{fenced, plain, untagged};
 use super::Scene;
 use crate::{
     session::{NarrativeVoice, Style},
