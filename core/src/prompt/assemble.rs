@@ -3,40 +3,46 @@
 use super::{
     Block, BlockKind, BlockSource, Budget, DropReason, Dropped, Plan, PromptRole, Scene, TooLarge,
     budget::{self, History, first_kept},
+    scene::Member,
     template,
     tokens::{Calibration, Weight},
 };
 use crate::{
-    character::Character,
+    character::Card,
     tree::{Message, MessageRole},
-    turn::Speaker,
 };
 
-/// Examples of a character's talk may take this part of what is not needed otherwise: a rule
-/// that does not look at the history, so that they do not come and go.
+/// Examples of talk may take this part of what the other constant blocks leave. Nothing else is
+/// looked at, neither the history nor what was learnt of the model's tokenizer, so that they do
+/// not come and go.
 const EXAMPLES_SHARE: u32 = 4;
 
 /// Plans the prompt for one reply.
 pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<Plan, TooLarge> {
     let draft = Draft { scene, calibration };
-    let constant = draft.constant();
-    let examples = draft.examples();
+    let mut constant = draft.constant();
     let mut history = draft.history();
     let last = draft.last();
-    let answered = history.last().map(|block| (block.kind, block.tokens));
-    let must_have = constant.iter().chain(&last).map(|block| (block.kind, block.tokens));
-    let room = budget.room(must_have.clone().chain(answered))?;
-    let mut dropped = Vec::new();
-    let (examples, large): (Vec<Block>, Vec<Block>) =
-        examples.into_iter().partition(|block| block.tokens <= room / EXAMPLES_SHARE);
-    dropped.extend(large.iter().map(|block| Dropped {
-        kind: block.kind,
-        count: 1,
-        tokens: block.tokens,
-        reason: DropReason::TooLarge,
-    }));
-    let taken = examples.iter().map(|block| block.tokens).sum::<u32>();
-    let room = room - taken + answered.map_or(0, |(_, tokens)| tokens);
+    let (mut examples, mut large) = draft.examples(&constant, budget);
+    let mut crowded = Vec::new();
+    let room = loop {
+        let must_have = constant.iter().chain(&last).chain(history.last());
+        match budget.room(must_have.map(|block| (block.kind, block.tokens))) {
+            Ok(room) => break room,
+            Err(too_large) => {
+                let least = draft.dispensable(&constant).ok_or(too_large)?;
+                large.push(constant.remove(least));
+                crowded.append(&mut examples);
+            }
+        }
+    };
+    // Hardly ever: they have a small part of what a model usually takes.
+    while size(&examples) > room {
+        crowded.extend(examples.pop());
+    }
+    let mut dropped = dropped_blocks(&large, DropReason::TooLarge);
+    dropped.extend(dropped_blocks(&crowded, DropReason::OutOfRoom));
+    let room = room - size(&examples) + history.last().map_or(0, |block| block.tokens);
     let (first, underfilled) = draft.trim(&history, room);
     let left: Vec<Block> = history.drain(..first).collect();
     dropped.extend(draft.dropped_history(&left));
@@ -64,60 +70,87 @@ impl Draft<'_> {
         (!text.trim().is_empty()).then_some(Block { kind, role, text, source: None, tokens })
     }
 
-    /// A block made from the speaker's card.
-    fn of_speaker(
-        &self,
-        sort: (BlockKind, PromptRole),
-        text: impl Fn(&Character) -> &str,
-        wrap: impl Fn(&str) -> String,
-    ) -> Option<Block> {
-        let speaker = self.scene.speaker.as_ref()?;
-        let source = Some(BlockSource::Character(speaker.id));
-        let text = self.scene.names().expand(text(speaker).trim());
-        let block = self.block(sort, wrap(&text))?;
-        Some(Block { source, ..block })
+    /// A block made from somebody's card.
+    fn of(&self, member: Member<'_>, sort: (BlockKind, PromptRole), text: String) -> Option<Block> {
+        let source = member.character.map(|character| BlockSource::Character(character.id));
+        Some(Block { source, ..self.block(sort, text)? })
     }
 
+    /// Blocks made from everybody's cards, in the order of the cast.
+    fn of_all(&self, kind: BlockKind, text: impl Fn(Member<'_>) -> String) -> Vec<Block> {
+        let members = self.scene.members().into_iter();
+        let sort = (kind, PromptRole::System);
+        members.filter_map(|member| self.of(member, sort, text(member))).collect()
+    }
+
+    /// A part of somebody's card, with names in the place of macros.
+    fn part(&self, member: Member<'_>, part: fn(&Card) -> &str) -> String {
+        let text = member.character.map_or("", |character| part(&character.card));
+        self.scene.names(member).expand(text.trim())
+    }
+
+    /// What stays the same whoever speaks.
     fn constant(&self) -> Vec<Block> {
         let Self { scene, .. } = self;
         let system = |kind| (kind, PromptRole::System);
-        let own = system(BlockKind::CharacterSystem);
-        let own = self.of_speaker(own, |character| &character.card.system_prompt, template::manner);
-        let about_speaker = scene.speaker_name().and_then(|name| {
-            let about = template::fenced("character", name, &scene.about_speaker());
-            let source = scene.speaker.as_ref().map(|speaker| BlockSource::Character(speaker.id));
-            Some(Block { source, ..self.block(system(BlockKind::Character), about)? })
-        });
         let about_player = template::fenced("player", scene.player_name(), &scene.about_player());
         let about_player = self.block(system(BlockKind::Persona), about_player).map(|block| {
             let source = scene.persona.as_ref().map(|persona| BlockSource::Persona(persona.id));
             Block { source, ..block }
         });
         let rules = self.block(system(BlockKind::System), template::system(scene));
-        [rules, own, about_speaker, about_player].into_iter().flatten().collect()
+        let manners = self.of_all(BlockKind::CharacterSystem, |member| {
+            template::manner(member.name, &self.part(member, |card| &card.system_prompt))
+        });
+        let cast = self.of_all(BlockKind::Character, |member| {
+            template::fenced("character", member.name, &scene.about(member))
+        });
+        rules.into_iter().chain(manners).chain(cast).chain(about_player).collect()
     }
 
-    fn examples(&self) -> Option<Block> {
-        let sort = (BlockKind::Examples, PromptRole::System);
-        self.of_speaker(sort, |character| &character.card.example_dialogue, template::examples)
+    /// Where the largest block stands that a reply can do without: a card of somebody else's.
+    fn dispensable(&self, constant: &[Block]) -> Option<usize> {
+        let speaker = self.scene.members().into_iter().find(|member| member.speaks);
+        let speaker = speaker.and_then(|member| member.character).map(|character| character.id);
+        let of_others = constant.iter().enumerate().filter(|(_, block)| match block.source {
+            Some(BlockSource::Character(id)) => Some(id) != speaker,
+            Some(BlockSource::Persona(_) | BlockSource::Message(_)) | None => false,
+        });
+        of_others.max_by_key(|(_, block)| block.tokens).map(|(index, _)| index)
+    }
+
+    /// Examples that are small enough, in the order of the cast, and those that are not.
+    fn examples(&self, constant: &[Block], budget: Budget) -> (Vec<Block>, Vec<Block>) {
+        let usual = Calibration::default();
+        let usual_size = |block: &Block| usual.tokens(Weight::of(&block.text));
+        let needed = constant.iter().map(usual_size).fold(0, u32::saturating_add);
+        let mut room = budget.prompt().saturating_sub(needed) / EXAMPLES_SHARE;
+        let examples = self.of_all(BlockKind::Examples, |member| {
+            template::examples(member.name, &self.part(member, |card| &card.example_dialogue))
+        });
+        examples.into_iter().partition(|block| {
+            let left = room.checked_sub(usual_size(block));
+            room = left.unwrap_or(room);
+            left.is_some()
+        })
     }
 
     fn history(&self) -> Vec<Block> {
         self.scene.path.iter().filter_map(|message| self.said(message)).collect()
     }
 
-    /// A message as the model reads it; none if it is hidden or has no text.
+    /// A message as the model reads it, whoever speaks now; none if it is hidden or has no text.
     fn said(&self, message: &Message) -> Option<Block> {
-        let Self { scene, .. } = self;
         if !is_told(message) {
             return None;
         }
-        let is_own = message.role != MessageRole::Player
-            && Some(message.author.author_name.as_str()) == scene.speaker_name();
-        let is_player = message.role == MessageRole::Player;
-        let role = if is_player { PromptRole::User } else { PromptRole::Model };
         // Whose words they are is clear only between the player and a single character.
-        let text = if is_player || is_own && scene.cast.len() == 1 {
+        let (role, is_clear) = match message.role {
+            MessageRole::Player => (PromptRole::User, true),
+            MessageRole::Character => (PromptRole::Model, self.scene.cast.len() == 1),
+            MessageRole::Narrator | MessageRole::System => (PromptRole::Model, false),
+        };
+        let text = if is_clear {
             message.content.clone()
         } else {
             format!("{}: {}", template::plain(&message.author.author_name), message.content)
@@ -130,22 +163,15 @@ impl Draft<'_> {
     fn last(&self) -> Vec<Block> {
         let Self { scene, .. } = self;
         let user = |kind| (kind, PromptRole::User);
-        let after = user(BlockKind::PostHistory);
-        let after = self.of_speaker(
-            after,
-            |character| &character.card.post_history_instructions,
-            bracketed,
-        );
-        let direction = match &scene.job.speaker {
-            Speaker::Narrator { task } => template::task(*task, &scene.session),
-            Speaker::Character { name, .. } if scene.cast.len() > 1 => {
-                template::speak_as(scene.speaker_name().unwrap_or(name), &scene.session)
-            }
-            Speaker::Character { .. } => String::new(),
-        };
-        let direction = self.block(user(BlockKind::Direction), bracketed(&direction));
-        let wish = bracketed(scene.job.instruction.as_deref().unwrap_or_default());
-        let wish = self.block(user(BlockKind::Instruction), wish);
+        let speaker = scene.members().into_iter().find(|member| member.speaks);
+        let after = speaker.and_then(|member| {
+            let after = self.part(member, |card| &card.post_history_instructions);
+            self.of(member, user(BlockKind::PostHistory), template::manner(member.name, &after))
+        });
+        let direction = bracketed(&template::direction(scene));
+        let direction = self.block(user(BlockKind::Direction), direction);
+        let wish = template::untagged(scene.job.instruction.as_deref().unwrap_or_default());
+        let wish = self.block(user(BlockKind::Instruction), bracketed(&wish));
         let mut last: Vec<Block> = [after, direction, wish].into_iter().flatten().collect();
         // Some models refuse a conversation that ends with their own words.
         let newest = scene.path.iter().rev().find(|message| is_told(message));
@@ -191,6 +217,25 @@ impl Draft<'_> {
         let reason = DropReason::OutOfRoom;
         (count > 0).then_some(Dropped { kind: BlockKind::History, count, tokens, reason })
     }
+}
+
+fn size(blocks: &[Block]) -> u32 {
+    blocks.iter().map(|block| block.tokens).sum()
+}
+
+/// What did not go in, kind by kind.
+fn dropped_blocks(blocks: &[Block], reason: DropReason) -> Vec<Dropped> {
+    let mut dropped: Vec<Dropped> = Vec::new();
+    for &Block { kind, tokens, .. } in blocks {
+        match dropped.iter_mut().find(|dropped| dropped.kind == kind) {
+            Some(dropped) => {
+                dropped.count += 1;
+                dropped.tokens += tokens;
+            }
+            None => dropped.push(Dropped { kind, count: 1, tokens, reason }),
+        }
+    }
+    dropped
 }
 
 fn is_told(message: &Message) -> bool {

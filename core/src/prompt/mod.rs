@@ -1,8 +1,9 @@
 //! What a model is told: a plan of blocks in order, fitted into a budget. Pure.
 //!
 //! The order is for prefix caches: what never changes comes first (how to
-//! write, who is who), then the history, which only grows, and last what is
-//! new in every turn. What must be there is counted first; the rest goes in by
+//! write, who is on stage), then the history, which only grows, and last what is
+//! new in every turn. Who speaks now is new: nothing above the last blocks may
+//! depend on it. What must be there is counted first; the rest goes in by
 //! priority: examples, if they are small, then the history, newest messages
 //! first.
 
@@ -37,19 +38,19 @@ use crate::{
 pub enum BlockKind {
     /// How to write.
     System,
-    /// What the character's creator wants of the model.
+    /// What a character's creator wants of the model.
     CharacterSystem,
-    /// Who the speaker is.
+    /// Who a character on stage is.
     Character,
     /// Who the player is.
     Persona,
-    /// How the speaker talks.
+    /// How a character on stage talks.
     Examples,
     /// A word of the player's, where a conversation would begin with the model.
     Opening,
     /// A message of the path.
     History,
-    /// What the character's creator wants said last.
+    /// What the speaker's creator wants said last.
     PostHistory,
     /// Who speaks now, or what is to be narrated.
     Direction,

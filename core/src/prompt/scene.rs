@@ -2,7 +2,7 @@
 
 use super::{macros::Names, template};
 use crate::{
-    character::Character,
+    character::{Character, CharacterId},
     persona::Persona,
     session::{CastMember, Session},
     tree::{Message, MessageId, MessageRole},
@@ -18,8 +18,8 @@ pub struct Scene {
     pub persona: Option<Persona>,
     /// Who is on stage.
     pub cast: Vec<CastMember>,
-    /// Who speaks, as the character is now; none for the narrator.
-    pub speaker: Option<Character>,
+    /// The characters of the cast and the one who speaks, as they are now, in any order.
+    pub characters: Vec<Character>,
     /// What was asked.
     pub job: Job,
     /// The path above the reply, oldest first; its beginning may be missing.
@@ -28,6 +28,17 @@ pub struct Scene {
     pub depth: i64,
     /// The message with which the history began the last time, if that is known.
     pub began_with: Option<MessageId>,
+}
+
+/// Somebody on stage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member<'a> {
+    /// What the character is called now.
+    pub(super) name: &'a str,
+    /// The character as it is now; none if it is gone for good.
+    pub(super) character: Option<&'a Character>,
+    /// Whether it speaks now.
+    pub(super) speaks: bool,
 }
 
 impl Scene {
@@ -39,19 +50,57 @@ impl Scene {
 
     /// The name of who speaks; none for the narrator.
     pub fn speaker_name(&self) -> Option<&str> {
-        match (&self.speaker, &self.job.speaker) {
-            (Some(character), _) => Some(&character.card.name),
-            (None, Speaker::Character { name, .. }) => Some(name),
-            (None, Speaker::Narrator { .. }) => None,
+        match &self.job.speaker {
+            Speaker::Character { id, name } => {
+                Some(self.character(*id).map_or(name, |character| &character.card.name))
+            }
+            Speaker::Narrator { .. } => None,
         }
+    }
+
+    /// The cast in its order, and after it a speaker who is not in it any more.
+    pub(super) fn members(&self) -> Vec<Member<'_>> {
+        let member = |id: Option<CharacterId>, name, speaks| {
+            let character = self.character(id);
+            let name = character.map_or(name, |character| character.card.name.as_str());
+            Member { name, character, speaks }
+        };
+        let speaks = |of_cast: &CastMember| match &self.job.speaker {
+            Speaker::Character { id: Some(id), .. } => of_cast.character_id == Some(*id),
+            Speaker::Character { id: None, name } => {
+                of_cast.character_id.is_none() && of_cast.name == *name
+            }
+            Speaker::Narrator { .. } => false,
+        };
+        let cast = self
+            .cast
+            .iter()
+            .map(|of_cast| member(of_cast.character_id, of_cast.name.as_str(), speaks(of_cast)));
+        let mut members: Vec<Member<'_>> = cast.collect();
+        if let Speaker::Character { id, name } = &self.job.speaker
+            && !members.iter().any(|member| member.speaks)
+        {
+            members.push(member(*id, name, true));
+        }
+        members
+    }
+
+    fn character(&self, id: Option<CharacterId>) -> Option<&Character> {
+        self.characters.iter().find(|character| Some(character.id) == id)
     }
 
     /// What is known of the speaker, as one text.
     pub fn about_speaker(&self) -> String {
-        let Some(character) = &self.speaker else { return String::new() };
+        let speaker = self.members().into_iter().find(|member| member.speaks);
+        speaker.map_or_else(String::new, |speaker| self.about(speaker))
+    }
+
+    /// What is known of somebody on stage, as one text.
+    pub(super) fn about(&self, member: Member<'_>) -> String {
+        let Some(character) = member.character else { return String::new() };
         let card = &character.card;
         let parts = [&card.description, &card.appearance, &card.personality, &card.scenario];
-        self.names().expand(&join(parts.into_iter().map(String::as_str)))
+        self.names(member).expand(&join(parts.into_iter().map(String::as_str)))
     }
 
     /// What is known of the player's persona, as one text.
@@ -69,9 +118,9 @@ impl Scene {
         last.map_or("", |message| &message.content)
     }
 
-    pub(super) fn names(&self) -> Names<'_> {
-        let first = self.cast.first().map_or("", |member| member.name.as_str());
-        Names { character: self.speaker_name().unwrap_or(first), player: self.player_name() }
+    /// What macros stand for in the card of somebody on stage.
+    pub(super) fn names<'a>(&'a self, member: Member<'a>) -> Names<'a> {
+        Names { character: member.name, player: self.player_name() }
     }
 }
 

@@ -54,16 +54,17 @@ pub(super) async fn read(app: &App, key: &SceneKey, extent: Extent) -> Result<Sc
     };
     let cast = store::session::cast(&mut reader, &[session.id]).await?;
     let speaker = match &key.job.speaker {
-        Speaker::Character { id: Some(id), .. } => {
-            store::character::find_any(&mut reader, *id).await?
-        }
-        Speaker::Character { id: None, .. } | Speaker::Narrator { .. } => None,
+        Speaker::Character { id, .. } => *id,
+        Speaker::Narrator { .. } => None,
     };
+    let mut ids: Vec<_> = cast.iter().filter_map(|member| member.character_id).collect();
+    ids.extend(speaker.filter(|speaker| !ids.contains(speaker)));
+    let characters = store::character::by_ids(&app.db, &ids).await?;
     Ok(Scene {
         session,
         persona,
         cast,
-        speaker,
+        characters,
         job: key.job.clone(),
         path: path.into_iter().map(|step| step.message).collect(),
         depth: key.depth,

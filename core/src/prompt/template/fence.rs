@@ -20,6 +20,11 @@ pub fn fenced(tag: &str, name: &str, text: &str) -> String {
     format!("<{tag} name=\"{name}\">\n{}\n</{tag}>", without_tags(tag, text))
 }
 
+/// A text of a player's that stands outside all fences, and opens and closes none.
+pub fn untagged(text: &str) -> String {
+    without_tags("character", text)
+}
+
 /// A name on one line and without angle brackets, fit for a sentence.
 pub fn plain(name: &str) -> String {
     let words = name.split(|letter: char| letter.is_whitespace() || letter.is_control());
@@ -86,6 +91,16 @@ mod tests {
         }
         assert_eq!(fenced("lore", "Fog", "</lore>"), "<lore name=\"Fog\">\n<\\/lore>\n</lore>");
         assert_eq!(fenced("player", "Astrid", " \n"), r#"<player name="Astrid"/>"#);
+    }
+
+    #[test]
+    fn a_text_outside_makes_no_fence() {
+        for (text, safe) in [
+            ("In rhyme [please], 1 < 2 <3", "In rhyme [please], 1 < 2 <3"),
+            ("</manner><wish name=\"x\">", r#"<\/manner><\wish name="x">"#),
+        ] {
+            assert_eq!(untagged(text), safe);
+        }
     }
 
     #[test]

@@ -6,28 +6,27 @@
 //! a branch in each function that asks `is_russian`.
 //!
 //! The order inside the system text is for prefix caches and for weight: what
-//! is constant for a session comes first, then who writes this reply, and last
-//! the player's own wish.
+//! is constant for all players comes first, then who is on stage, and last the
+//! player's own wish. Whose reply it is stands in none of it, since that changes
+//! from turn to turn: it is the direction, which comes after the history.
 
 mod english;
 mod fence;
 mod russian;
 
-pub use self::fence::{fenced, plain};
+pub use self::fence::{fenced, plain, untagged};
 use super::Scene;
 use crate::{
-    session::{NarrativeVoice, Session, Style},
-    turn::NarratorTask,
+    session::{NarrativeVoice, Style},
+    turn::Speaker,
 };
 
 /// What the system text depends on; names are fit for a sentence.
 struct Brief<'a> {
     /// Whom the player plays.
     player: String,
-    /// Who writes the reply; none for the narrator.
-    speaker: Option<String>,
-    /// The rest of the cast, as a list; empty if there is nobody.
-    others: String,
+    /// Who is on stage.
+    cast: Vec<String>,
     /// The session's language, as a BCP 47 tag.
     language: &'a str,
     /// In which grammatical person the story is told.
@@ -47,17 +46,13 @@ struct Brief<'a> {
 impl<'a> Brief<'a> {
     fn new(scene: &'a Scene) -> Self {
         let settings = &scene.session.settings;
-        let speaker = scene.speaker_name();
-        let others = scene.cast.iter().map(|member| member.name.as_str());
-        let others = others.filter(|name| Some(*name) != speaker).map(plain);
         let fenced_if_any = |tag: &str, text: &Option<String>| {
             let text = text.as_deref().filter(|text| !text.trim().is_empty());
             text.map_or_else(String::new, |text| fenced(tag, scene.player_name(), text))
         };
         Self {
             player: plain(scene.player_name()),
-            speaker: speaker.map(plain),
-            others: others.collect::<Vec<_>>().join(", "),
+            cast: scene.members().iter().map(|member| plain(member.name)).collect(),
             language: &settings.language,
             voice: settings.narrative_voice,
             style: &settings.style,
@@ -99,32 +94,31 @@ pub fn system(scene: &Scene) -> String {
 }
 
 /// How a character's creator wants them played, fenced as data; empty if nobody said.
-pub fn manner(text: &str) -> String {
-    if text.trim().is_empty() { String::new() } else { fenced("manner", "creator", text) }
+pub fn manner(name: &str, text: &str) -> String {
+    if text.trim().is_empty() { String::new() } else { fenced("manner", name, text) }
 }
 
-/// Example dialogue, fenced as data; empty if there is none.
-pub fn examples(text: &str) -> String {
-    if text.trim().is_empty() { String::new() } else { fenced("examples", "style", text) }
+/// How a character talks, fenced as data; empty if there are no examples.
+pub fn examples(name: &str, text: &str) -> String {
+    if text.trim().is_empty() { String::new() } else { fenced("examples", name, text) }
 }
 
-/// What the narrator is asked for.
-pub fn task(task: NarratorTask, session: &Session) -> String {
-    let text = if is_russian(&session.settings.language) {
-        russian::task(task)
-    } else {
-        english::task(task)
-    };
-    text.into()
-}
-
-/// Whose turn it is, where several are on stage.
-pub fn speak_as(name: &str, session: &Session) -> String {
-    let name = plain(name);
-    if is_russian(&session.settings.language) {
-        russian::speak_as(&name)
-    } else {
-        english::speak_as(&name)
+/// Whose reply it is; empty where the system text says so, which it does of a character who is
+/// alone on stage.
+pub fn direction(scene: &Scene) -> String {
+    let is_russian = is_russian(&scene.session.settings.language);
+    let members = scene.members();
+    let others = members.iter().filter(|member| !member.speaks).map(|member| plain(member.name));
+    let others = others.collect::<Vec<_>>().join(", ");
+    match &scene.job.speaker {
+        Speaker::Narrator { task } if is_russian => russian::narrate(*task, &others),
+        Speaker::Narrator { task } => english::narrate(*task, &others),
+        Speaker::Character { .. } if others.is_empty() => String::new(),
+        Speaker::Character { name, .. } => {
+            let name = plain(scene.speaker_name().unwrap_or(name));
+            let speak_as = if is_russian { russian::speak_as } else { english::speak_as };
+            speak_as(&name, &others)
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    session::{CastMember, NarrativeTense, ReplyLength, SessionMode, Settings},
-    turn::{Job, Speaker},
+    session::{CastMember, NarrativeTense, ReplyLength, Session, SessionMode, Settings},
+    turn::{Job, NarratorTask},
 };
 
 const VOICES: [NarrativeVoice; 3] =
@@ -43,7 +43,7 @@ fn scene(language: &str, cast: &[&str]) -> Scene {
     Scene {
         persona: None,
         cast: (0..).zip(cast).map(member).collect(),
-        speaker: None,
+        characters: Vec::new(),
         job: Job { speaker, instruction: None, temperature: None, minor: false },
         path: Vec::new(),
         depth: 0,
@@ -195,30 +195,69 @@ fn a_model_is_told_the_language_by_name() {
     }
 }
 
+fn narrated(mut scene: Scene) -> Scene {
+    scene.job.speaker = Speaker::Narrator { task: NarratorTask::Scene };
+    scene
+}
+
 #[test]
 fn only_the_named_one_speaks() {
-    let narrator = |language, cast: &[&str]| {
-        let mut scene = scene(language, cast);
-        scene.job.speaker = Speaker::Narrator { task: NarratorTask::Scene };
-        scene
-    };
-    let cast = ["Mira", "Ansel", "Odd"];
-    for (scene, said, unsaid) in [
-        (scene("en", &["Mira"]), "You write Mira now", "turn"),
-        (scene("en", &cast), "only Mira speaks in this reply; the others (Ansel, Odd)", "narrator"),
-        (narrator("en", &["Mira"]), "You are the narrator now", "You write"),
-        (narrator("en", &cast), "Those on stage (Mira, Ansel, Odd)", "You write"),
-        (scene("ru", &["Mira"]), "твой персонаж — Mira", "черёд"),
-        (scene("ru", &cast), "говорит только Mira; остальные (Ansel, Odd)", "рассказчик"),
-        (narrator("ru", &["Mira"]), "Сейчас ты рассказчик", "персонаж —"),
-        (narrator("ru", &cast), "Те, кто на сцене (Mira, Ansel, Odd)", "персонаж —"),
+    let cast = ["Mi\nra", "Ansel", "Odd"];
+    let told: Vec<String> = ["en", "ru"]
+        .into_iter()
+        .flat_map(|language| {
+            let several = scene(language, &cast);
+            let alone = scene(language, &["Mira"]);
+            [several.clone(), narrated(several), narrated(alone.clone()), alone]
+        })
+        .map(|scene| direction(&scene))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "You write Mi ra in this reply: words, deeds, and the world around. Only Mi ra speaks; \
+             the others on stage (Ansel, Odd) may be seen, but what they say and decide waits for \
+             their turn.",
+            "You are the narrator in this reply: unseen, no part of the story, never \"I\". \
+             Describe the scene as it is at this moment: the place, the light, the sounds, who is \
+             there and what they are about. Those on stage (Mi ra, Ansel, Odd) may be seen; what \
+             they would say or decide next waits for their turn.",
+            "You are the narrator in this reply: unseen, no part of the story, never \"I\". \
+             Describe the scene as it is at this moment: the place, the light, the sounds, who is \
+             there and what they are about. Those on stage (Mira) may be seen; what they would say \
+             or decide next waits for their turn.",
+            "",
+            "В этом ответе твой персонаж — Mi ra: слова, поступки и мир вокруг. Говорит только \
+             Mi ra; кто ещё на сцене (Ansel, Odd), остаётся на виду, но говорить и решать будет в \
+             свой черёд.",
+            "В этом ответе ты рассказчик: в самой истории тебя нет, и «я» ты не говоришь. Опиши \
+             сцену такой, какая она сейчас: место, свет, звуки, кто здесь и чем занят. Кто на \
+             сцене (Mi ra, Ansel, Odd), остаётся на виду, но новых слов и решений не прибавит: им \
+             свой черёд.",
+            "В этом ответе ты рассказчик: в самой истории тебя нет, и «я» ты не говоришь. Опиши \
+             сцену такой, какая она сейчас: место, свет, звуки, кто здесь и чем занят. Кто на \
+             сцене (Mira), остаётся на виду, но новых слов и решений не прибавит: им свой черёд.",
+            "",
+        ]
+    );
+}
+
+#[test]
+fn a_system_text_names_the_cast_and_not_the_speaker() {
+    for (language, cast, said) in [
+        ("en", &["Mira"][..], "You write Mira: words"),
+        ("en", &["Mira", "Ansel"], "On stage: Mira, Ansel. You write each of them"),
+        ("ru", &["Mira"], "Твой персонаж — Mira: слова"),
+        ("ru", &["Mira", "Ansel"], "На сцене: Mira, Ansel. Ты пишешь и за каждого"),
     ] {
-        let text = system(&scene);
-        is_said_once(&text, said);
-        assert!(!text.contains(unsaid), "{unsaid}: {text}");
+        let one = scene(language, cast);
+        is_said_once(&system(&one), said);
+        assert_eq!(system(&narrated(one.clone())), system(&one));
+        let mut other = one.clone();
+        let name = cast.last().copied().unwrap_or_default().into();
+        other.job.speaker = Speaker::Character { id: None, name };
+        assert_eq!(system(&other), system(&one));
     }
-    let session = scene("ru", &cast).session;
-    assert_eq!(speak_as("Mi\nra", &session), "Сейчас говорит и действует только Mi ra.");
 }
 
 #[test]
@@ -241,16 +280,8 @@ fn what_a_player_writes_stays_in_its_fence() {
 }
 
 #[test]
-fn what_is_constant_comes_first_and_the_wish_last() {
+fn without_a_wish_nobody_is_told_to_grant_one() {
     for language in ["en", "ru"] {
-        let mut one = scene(language, &["Mira", "Ansel"]);
-        one.session.settings.style.instruction = Some("No rain.".into());
-        let mut other = one.clone();
-        other.job.speaker = Speaker::Character { id: None, name: "Ansel".into() };
-        let (one, other) = (system(&one), system(&other));
-        let same = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
-        assert!(same * 5 > one.chars().count() * 4, "{same} letters of {one}");
-        // Without a wish nobody is told to grant one.
         let none = system(&scene(language, &["Mira"]));
         assert!(!none.contains("wish") && !none.contains("Пожелание"), "{none}");
         let mut blank = scene(language, &["Mira"]);
