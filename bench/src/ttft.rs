@@ -55,13 +55,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let program = server::build(&options.cargo).await?;
     let double = GeminiDouble::start().await;
     let server = Server::start(&program, &double.url()).await?;
-    let mut players = gather(&server, &double).await?;
-
-    double.deliver(Delivery::new().pace(PACE));
-    double.says_words(ALONE.1);
-    let alone = alone(&mut players, &double).await?;
-    double.says_words(TOGETHER.1);
-    let together = together(players, &double, &server).await?;
+    let alone = alone(&double, &server).await?;
+    let together = together(&double, &server).await?;
     if options.json {
         let result = json!({
             "streams_1": alone,
@@ -73,15 +68,16 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Fifty players, each with a story of some length.
-async fn gather(server: &Server, double: &GeminiDouble) -> Result<Vec<Player>> {
-    say(&format!("{PLAYERS} players register and play {HISTORY} turns each"));
+/// New players, each with a story of some length.
+async fn gather(count: usize, double: &GeminiDouble, server: &Server) -> Result<Vec<Player>> {
+    say(&format!("{count} register and play {HISTORY} turns each"));
+    double.deliver(Delivery::new());
     double.says_words(TOGETHER.1);
     let http = client::http()?;
     let mut tasks = JoinSet::new();
-    for number in 1..=PLAYERS {
+    for number in 1..=count {
         // One after the other: the server hashes few passwords at once.
-        let name = format!("player_{number}");
+        let name = format!("player_{number}_of_{count}");
         let mut player = Player::join(http.clone(), &server.url, &name).await?;
         tasks.spawn(async move { player.remember(HISTORY).await.map(|()| player) });
     }
@@ -89,18 +85,13 @@ async fn gather(server: &Server, double: &GeminiDouble) -> Result<Vec<Player>> {
 }
 
 /// What is added to replies that come one at a time.
-async fn alone(players: &mut [Player], double: &GeminiDouble) -> Result<Value> {
-    let player = players.first_mut().context("there is nobody")?;
-    player.turn().await?;
-    let direct = direct(double)?;
-    let mut bare = Vec::new();
-    for _ in 0..DIRECT.0 {
-        bare.push(direct.turn().await?);
-    }
-    let mut turns = Vec::new();
-    for _ in 0..ALONE.0 {
-        turns.push(player.turn().await?);
-    }
+async fn alone(double: &GeminiDouble, server: &Server) -> Result<Value> {
+    let players = gather(1, double, server).await?;
+    double.deliver(Delivery::new().pace(PACE));
+    double.says_words(ALONE.1);
+    let (_, players) = crowd(players, 1, Duration::ZERO).await?;
+    let (bare, _) = crowd(vec![direct(double)?], DIRECT.0, Duration::ZERO).await?;
+    let (turns, _) = crowd(players, ALONE.0, Duration::ZERO).await?;
     Ok(compare("1 stream", &times(&turns), &times(&bare)))
 }
 
@@ -110,11 +101,9 @@ struct Together {
     cpu_us_per_token: f64,
 }
 
-async fn together(
-    players: Vec<Player>,
-    double: &GeminiDouble,
-    server: &Server,
-) -> Result<Together> {
+async fn together(double: &GeminiDouble, server: &Server) -> Result<Together> {
+    let players = gather(PLAYERS, double, server).await?;
+    double.deliver(Delivery::new().pace(PACE));
     let spread = PACE * u32::try_from(TOGETHER.1 / PLAYERS)?;
     let (bare, _) = crowd(vec![direct(double)?; PLAYERS], DIRECT.1, spread).await?;
     let bare = times(&bare);
