@@ -103,8 +103,17 @@ impl Player {
 
     /// Sends a message below the head; the reply's id.
     pub(crate) async fn send(&self, session: &str, content: &str) -> String {
-        let input =
-            json!({ "sessionId": session, "content": content, "clientRequestId": request_id() });
+        self.send_input(json!({ "sessionId": session, "content": content })).await
+    }
+
+    /// Sends a message below another one; the reply's id.
+    pub(crate) async fn send_below(&self, session: &str, parent: &str, content: &str) -> String {
+        let input = json!({ "sessionId": session, "parentId": parent, "content": content });
+        self.send_input(input).await
+    }
+
+    async fn send_input(&self, mut input: Value) -> String {
+        input["clientRequestId"] = request_id().into();
         let send = "mutation($input: SendMessageInput!) {
             sendMessage(input: $input) { reply { id status } errors { code message } } }";
         let data = self.run(send, json!({ "input": input })).await;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod client;
 mod command_line;
+mod crowd;
 mod durability;
 mod models;
 mod real_clients;

@@ -1,0 +1,53 @@
+//! `skald-bench`: measures the release build of Skald on this machine.
+//!
+//! Each command starts the real program against a double of a provider, in a
+//! process of its own and on a database of its own, plays with it over the
+//! network, and prints what it found. Nothing here is part of the program.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `ttft` | what Skald adds to the time to the first token, and what a token costs |
+//! | `server` | the program under test: built, started, its CPU time |
+//! | `client` | players, and a client that asks the provider itself |
+//! | `report` | percentiles, and what is printed |
+
+mod client;
+mod report;
+mod server;
+mod ttft;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the release build of Skald on this machine.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Time to first token that Skald adds, and CPU time per token.
+    ///
+    /// A reply's time is taken at a player's client: from sending `sendMessage` over HTTP to the
+    /// first `ReplyDelta` of content on a WebSocket that watches the session. From it the median
+    /// time is subtracted in which a client without Skald, that sends the provider the very same
+    /// request, has the first text. Once one player plays alone, and once fifty play at the same
+    /// time, each with a socket and a session of their own. `cpu_us_per_token` is the server's CPU
+    /// time while the fifty play, in microseconds, for each token that the provider wrote. It
+    /// holds everything that a reply costs, from the mutation to the stored end.
+    Ttft(ttft::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Ttft(options) => ttft::run(&options).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::complain(&error),
+    }
+}

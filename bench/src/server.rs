@@ -1,0 +1,99 @@
+//! The program under test: built as it is released, started, and its CPU time.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// What Linux counts CPU time in, whatever the kernel's own clock does.
+const TICKS_PER_SECOND: u32 = 100;
+
+/// Builds the program beside this one, so that it is never older than what is measured.
+pub(crate) async fn build(cargo: &OsStr) -> Result<PathBuf> {
+    if cfg!(debug_assertions) {
+        bail!("this is not a release build: cargo run --release -p skald-bench");
+    }
+    let own = std::env::current_exe().context("where is this program?")?;
+    let folder = own.parent().context("this program is in no folder")?;
+    let target = folder.parent().context("this program is in no target folder")?;
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--package", "skald", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target)
+        .stdout(Stdio::from(std::io::stderr()))
+        .status()
+        .await
+        .context("cannot run cargo")?;
+    ensure!(built.success(), "skald could not be built");
+    Ok(folder.join("skald"))
+}
+
+/// A running server with a database of its own; dropped, both are gone.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    /// The data folder; kept as long as the server runs.
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Starts the program on SQLite, in an empty folder, with Gemini at this address.
+    pub(crate) async fn start(program: &Path, gemini: &str) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let mut child = Command::new(program)
+            // What else is configured on this machine is none of our business.
+            .env_clear()
+            .current_dir(folder.path())
+            .env("SKALD_DATA", folder.path().join("data"))
+            .env("SKALD_LOG__FILTER", "off")
+            .env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}")
+            .env("GEMINI_API_KEY", "a-key-of-the-double")
+            .env("SKALD_PROVIDERS__GEMINI__BASE_URL", gemini)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let output = child.stdout.take().context("the server has no output")?;
+        let first = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
+        let url = first.strip_prefix("ready ").context("the server did not start")?.to_owned();
+        Ok(Self { child, url, _folder: folder })
+    }
+
+    /// The CPU time it has used so far, its own and the system's for it.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        let pid = self.child.id().context("the server has ended")?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .context("CPU time is read from /proc, which Linux has")?;
+        let ticks = cpu_ticks(&stat).context("/proc/PID/stat is not as expected")?;
+        Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
+    }
+}
+
+/// `utime` and `stime`; the name before them may hold anything, but ends with the last bracket.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(") ")?.1.split_ascii_whitespace().skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_found_behind_any_name() {
+        let stat = "42 (a ) b) S 1 42 42 0 -1 4194304 900 0 3 0 1200 34 0 0 20 0 5 0 777 1 2";
+        assert_eq!(cpu_ticks(stat), Some(1234));
+        assert_eq!(cpu_ticks("42 (cut off) S 1"), None);
+    }
+}
