@@ -25,11 +25,11 @@ enum PromptBlockKind {
     System,
     /// What the character's creator wants of the model.
     CharacterSystem,
-    /// Who the speaker is.
+    /// Who a character on stage is.
     Character,
     /// Who the player is.
     Persona,
-    /// How the speaker talks.
+    /// How a character on stage talks.
     Examples,
     /// A word of the player's, where the conversation would begin with the model's.
     Opening,

@@ -30,8 +30,8 @@ pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<
         match budget.room(must_have.map(|block| (block.kind, block.tokens))) {
             Ok(room) => break room,
             Err(too_large) => {
-                let least = draft.dispensable(&constant).ok_or(too_large)?;
-                large.push(constant.remove(least));
+                let spare = draft.dispensable(&constant).ok_or(too_large)?;
+                large.push(constant.remove(spare));
                 crowded.append(&mut examples);
             }
         }
