@@ -24,8 +24,8 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{
-    Arguments, AssertSqlSafe, Encode, FromRow, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite,
-    SqlitePool, Transaction, Type,
+    Arguments, AssertSqlSafe, Connection as _, Encode, FromRow, PgPool, Postgres, SqlSafeStr,
+    SqlStr, Sqlite, SqlitePool, Transaction, Type,
     migrate::{MigrateError, Migrator},
     postgres::{PgArguments, PgConnection, PgPoolOptions, PgRow},
     query_as_with, query_with,
@@ -98,6 +98,10 @@ enum Pools {
     Postgres(PgPool),
 }
 
+/// For so long after its last use a connection is believed to live: asking it would be a second
+/// way to the database for every statement.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// A transaction; dropped without `commit`, it never happened.
 pub struct Tx {
     inner: TxInner,
@@ -168,6 +172,15 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire(false)
+                .before_acquire(|connection, used| {
+                    Box::pin(async move {
+                        if used.idle_for > FRESH {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect(url)
                 .await?;
             return Ok(Self::from_pools(Pools::Postgres(pool)));
@@ -189,7 +202,12 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .optimize_on_close(true, None);
-        let pool = || SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(10));
+        // A file does not go away: asking whether it is there would be a second way to the
+        // connection's thread for every statement.
+        let pool = || {
+            let options = SqlitePoolOptions::new().test_before_acquire(false);
+            options.acquire_timeout(Duration::from_secs(10))
+        };
         let write = pool().max_connections(1).connect_with(options.clone()).await?;
         let read = pool().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Self::from_pools(Pools::Sqlite { read, write }))

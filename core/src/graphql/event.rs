@@ -336,7 +336,7 @@ async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Resul
     let Occasion { sequence, at, session_id } = occasion;
     Ok(match body {
         EventBody::MessagesAdded { messages, client_request_id } => {
-            let messages = ctx.loaders().load_all(&messages).await?;
+            let messages = ctx.loaders().load_alone(&messages).await?;
             let messages = messages.into_iter().map(Message).collect();
             SessionEvent::MessagesAdded(MessagesAdded {
                 sequence,
@@ -364,7 +364,8 @@ async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Resul
         EventBody::ReplyFinished { message } | EventBody::ReplyFailed { message } => {
             let message = message_of(ctx, message).await?;
             let key = super::loaders::ReplyKey(message.0.id);
-            let attempt = ctx.loaders().load(key).await?.map_or(1, |reply| reply.attempt);
+            let reply = ctx.loaders().load_alone(&[key]).await?.pop();
+            let attempt = reply.map_or(1, |reply| reply.attempt);
             ended(occasion, attempt, message).into()
         }
         EventBody::SessionUpdated {} => {
@@ -383,11 +384,10 @@ async fn head_moved(
     client_request_id: Option<String>,
 ) -> Result<SessionEvent> {
     let Occasion { sequence, at, session_id } = occasion;
-    let load = async |id: Option<MessageId>| match id {
-        Some(id) => ctx.loaders().load(id).await,
-        None => Ok(None),
-    };
-    let (head, fork) = (load(head).await?, load(fork).await?);
+    let ids: Vec<MessageId> = head.into_iter().chain(fork).collect();
+    let found = ctx.loaders().load_alone(&ids).await?;
+    let of = |id: Option<MessageId>| found.iter().find(|message| Some(message.id) == id).cloned();
+    let (head, fork) = (of(head), of(fork));
     let branch = match &head {
         None => Vec::new(),
         Some(head) => {
@@ -414,6 +414,6 @@ async fn head_moved(
 }
 
 async fn message_of(ctx: &Context<'_>, id: MessageId) -> Result<Message> {
-    let found = ctx.loaders().load(id).await?;
+    let found = ctx.loaders().load_alone(&[id]).await?.pop();
     found.map(Message).ok_or_else(|| skald_base::Error::not_found("message").into())
 }

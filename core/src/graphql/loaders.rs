@@ -111,6 +111,19 @@ impl Loaders {
         let mut found = self.0.load_many(keys.iter().cloned()).await?;
         Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
     }
+
+    /// As `load_all`, but without waiting for others.
+    ///
+    /// For events: they are put together one after the other, and whatever comes behind, the
+    /// first words of a reply for one, would wait each time for company that does not come.
+    pub(super) async fn load_alone<K>(&self, keys: &[K]) -> Result<Vec<Value<K>>, LoadError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = LoadError>,
+    {
+        let mut found = self.0.loader().load(keys).await?;
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
 }
 
 type Value<K> = <Batch as Loader<K>>::Value;

@@ -104,8 +104,9 @@ fn check_offset(name: &str, offset: Option<i32>) -> Result<usize> {
 async fn occasion_of(ctx: &Context<'_>, id: MessageId) -> Result<Occasion> {
     ctx.viewer().user()?;
     let missing = || Error::not_found("message");
-    let message = ctx.loaders().load(id).await?.ok_or_else(missing)?;
-    let session = ctx.loaders().load(message.session_id).await?.ok_or_else(missing)?;
+    let message = ctx.loaders().load_alone(&[id]).await?.pop().ok_or_else(missing)?;
+    let session = ctx.loaders().load_alone(&[message.session_id]).await?.pop();
+    let session = session.ok_or_else(missing)?;
     let (sequence, session_id) = (session.last_sequence, session.id);
     Ok(Occasion { sequence, at: ctx.app().clock.now(), session_id })
 }
