@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::try_join_all;
+use skald_base::config::Secret;
 use skald_core::llm::{
     Abilities, Listed, Llm, LlmErrorKind, ModelRole, RoleChoice,
-    catalogue::Catalogue,
+    catalogue::{Catalogue, Row},
     config::{Api, ProviderConfig, RoleConfig},
     gemini::{Gemini, GeminiConfig},
     http::Http,
     offline::{Offline, Pace},
-    openai::{OpenAi, OpenAiConfig, detect, is_local},
+    openai::{OpenAi, OpenAiConfig, is_local},
     registry::{EmbeddingRole, Models, Provided, Roles, fitting, split},
 };
 use tokio::time::timeout;
@@ -23,11 +25,10 @@ const NAMED: usize = 20;
 
 /// Builds all models; the error is one sentence for whoever configured them.
 pub(crate) async fn open(config: &Config) -> Result<Models, String> {
+    config.models.iter().try_for_each(Row::check)?;
     let http = Http::new()?;
-    let mut providers = Vec::new();
-    for (name, provider) in &config.providers {
-        providers.push(build(name, provider, &http).await?);
-    }
+    let building = config.providers.iter().map(|(name, provider)| build(name, provider, &http));
+    let providers = try_join_all(building).await?;
     let catalogue = Catalogue::new(config.models.clone());
     let usual = usual_model(config, &providers, &catalogue).await?;
     let roles = config.roles.filled(&config.providers, usual.id.as_deref());
@@ -58,8 +59,9 @@ fn offline(config: &Config) -> Offline {
 
 async fn build(name: &str, config: &ProviderConfig, http: &Http) -> Result<Provided, String> {
     let base_url = config.base_url(name).ok_or(format!("providers.{name}.base_url is not set"))?;
-    let key = config.key().cloned();
+    let key = config.key().map(|key| Secret::new(key.expose().trim()));
     let timeouts = config.timeouts.resolve(is_local(&base_url));
+    let http = &http.within(config.timeouts.total());
     let (name, offer) = (name.to_owned(), config.offers());
     match config.api(&name) {
         Api::Gemini => {
@@ -70,13 +72,14 @@ async fn build(name: &str, config: &ProviderConfig, http: &Http) -> Result<Provi
             Ok(Provided { name, provider, defaults: Abilities::default(), offer })
         }
         Api::OpenAi => {
-            let profile = match config.profile {
-                Some(profile) => profile,
-                None => detect(&base_url, key.as_ref(), http).await,
-            };
+            let profile = config.profile.unwrap_or_default();
+            let (defaults, http) = (profile.abilities(), http.clone());
             let server = OpenAiConfig { base_url, key, profile, timeouts };
-            let provider = Arc::new(OpenAi::new(server, http.clone()));
-            Ok(Provided { name, provider, defaults: profile.abilities(), offer })
+            let provider = Arc::new(match config.profile {
+                Some(_) => OpenAi::new(server, http),
+                None => OpenAi::recognised(server, http).await,
+            });
+            Ok(Provided { name, provider, defaults, offer })
         }
     }
 }

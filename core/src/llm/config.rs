@@ -154,6 +154,10 @@ impl ProviderConfig {
         if self.api(name) == Api::Gemini && self.key().is_none() {
             return Err(format!("{setting}.key is not set (GEMINI_API_KEY sets that of gemini)"));
         }
+        if self.key().is_some_and(|key| key.expose().trim().chars().any(|c| !is_printable(c))) {
+            return Err(format!("{setting}.key: a key is one line of ASCII"));
+        }
+        self.timeouts.check(&setting)?;
         let Some(url) = self.base_url(name) else {
             return Err(format!(
                 "{setting}.base_url is not set: give the address that ends in /v1"
@@ -167,6 +171,11 @@ impl ProviderConfig {
             )),
         }
     }
+}
+
+/// Whether a character may stand in a header.
+fn is_printable(c: char) -> bool {
+    c == ' ' || c.is_ascii_graphic()
 }
 
 impl RolesConfig {

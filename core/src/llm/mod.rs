@@ -10,6 +10,7 @@
 //! model, catalogue        what models can do and cost
 //! error                   why one did not write
 //! http, sse               how bytes travel
+//! bounds                  how much one call may write
 //! gemini                  Google's models, over their own API
 //! think                   thoughts that arrive in the midst of the text
 //! structured              questions whose answer is JSON
@@ -18,6 +19,7 @@
 //! registry, config        all of them together, and what an operator says of them
 //! ```
 
+pub mod bounds;
 pub mod catalogue;
 pub mod config;
 pub mod error;
@@ -97,14 +99,20 @@ pub trait Provider: Send + Sync + 'static {
     /// The models that the server says it has, and what it says of them.
     async fn list(&self) -> Result<Vec<Listed>, LlmError>;
 
+    /// What is safe to believe of its models, if that was found out by talking to it.
+    fn defaults(&self) -> Option<Abilities> {
+        None
+    }
+
     /// Unit vectors for these texts, in their order.
     async fn embed(&self, call: Embedding<'_>) -> Result<Vec<Vec<f32>>, LlmError>;
 }
 
 /// A reply that has begun.
 pub struct Reply {
-    /// The body that was sent, if it differs from [`Llm::body`]'s because the server
-    /// refused that one and another form had to be found.
+    /// The body that was really sent; none if there is no wire. It differs from what
+    /// [`Llm::body`] said if the server refused that one, or if another call has
+    /// learned meanwhile what the server takes.
     pub body: Option<String>,
     /// What the model writes.
     pub chunks: ChunkStream,

@@ -136,6 +136,9 @@ pub struct Price {
     pub output: f64,
 }
 
+/// The most that a million tokens may cost.
+const MAX_PRICE: f64 = 1e6;
+
 impl Price {
     /// What a call costs, in billionths of a US dollar.
     #[expect(
@@ -149,6 +152,12 @@ impl Price {
             + f64::from(usage.cached) * cached
             + f64::from(usage.output.saturating_add(usage.thought)) * self.output;
         (millionths * 1000.0).round() as i64
+    }
+
+    /// Whether all of it are amounts that a model may cost.
+    pub fn is_plausible(&self) -> bool {
+        let amounts = [Some(self.input), self.cached_input, Some(self.output)];
+        amounts.into_iter().flatten().all(|amount| (0.0..=MAX_PRICE).contains(&amount))
     }
 
     /// Whether it holds on this day.

@@ -185,6 +185,50 @@ async fn a_server_that_is_away_needs_a_model_s_name() {
 }
 
 #[tokio::test]
+async fn a_machine_without_certificates_has_stories_all_the_same() {
+    let home = sqlite_home();
+    let nothing = home.data().join("nothing");
+    let nowhere = nothing.display().to_string();
+    let bare = [("SSL_CERT_FILE", nowhere.clone()), ("SSL_CERT_DIR", nowhere)];
+    let mut server = serve(&home, &bare).await;
+    assert!(model_line(&mut server).await.contains("skald/offline writes"));
+    assert_eq!(server.stop().await, Some(0));
+
+    let double = OpenAiDouble::start(Profile::Ollama).await;
+    double.says("The fire has burnt low.");
+    let mut settings = bare.to_vec();
+    settings.push(("OPENAI_BASE_URL", double.url()));
+    let server = serve(&home, &settings).await;
+    let freya = Player::register(&server, "freya").await;
+    let session = freya.begin().await;
+    let (reader, _) = play(&freya, &session, "Is anybody here?").await;
+    assert_eq!(reader.text(), "The fire has burnt low.");
+    assert_eq!(server.stop().await, Some(0));
+
+    let mut settings = bare.to_vec();
+    settings.push(("OPENAI_BASE_URL", "https://127.0.0.1:9/v1".to_owned()));
+    let (code, _, said) = run(&home, &["serve"], &settings).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("certificates"), "{said}");
+}
+
+#[tokio::test]
+async fn a_proxy_is_not_asked_for_a_server_nearby() {
+    let home = sqlite_home();
+    let double = OpenAiDouble::start(Profile::Ollama).await;
+    let proxy = "http://127.0.0.1:9".to_owned();
+    let settings = [
+        ("OPENAI_BASE_URL", double.url()),
+        ("HTTP_PROXY", proxy.clone()),
+        ("http_proxy", proxy),
+        ("NO_PROXY", String::new()),
+        ("no_proxy", String::new()),
+    ];
+    let mut server = serve(&home, &settings).await;
+    assert!(model_line(&mut server).await.contains("openai/llama3.1:8b writes"));
+}
+
+#[tokio::test]
 async fn a_file_stands_above_well_known_variables_and_below_ours() {
     let home = sqlite_home();
     let (_double, mut settings) = gemini().await;

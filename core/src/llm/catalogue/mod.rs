@@ -15,6 +15,9 @@ use super::{Abilities, LastTurn, Listed, ModelRole, Price, Sampler, Thinking};
 /// The rows that come with the program.
 const BUILT_IN: &str = include_str!("models.toml");
 
+/// More tokens than any model holds, and as many as a client can be told.
+const MAX_TOKENS: u32 = i32::MAX.unsigned_abs();
+
 /// What models can do and cost, row by row.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
@@ -111,11 +114,22 @@ impl Catalogue {
         let full = format!("{provider}/{id}");
         let own = self.own.iter().filter(|row| row.pattern.covers(id) || row.pattern.is(&full));
         own.for_each(|row| row.tell(&mut sheet));
+        let abilities = &mut sheet.abilities;
+        abilities.context_tokens = abilities.context_tokens.min(MAX_TOKENS);
+        abilities.output_tokens = abilities.output_tokens.map(|tokens| tokens.min(MAX_TOKENS));
         sheet
     }
 }
 
 impl Row {
+    /// What is wrong with it, as one sentence that names the setting.
+    pub fn check(&self) -> Result<(), String> {
+        if self.prices.iter().flatten().all(Price::is_plausible) {
+            return Ok(());
+        }
+        Err(format!("models: the prices of {:?} must be 0 to 1000000", self.pattern.0))
+    }
+
     fn tell(&self, sheet: &mut Sheet) {
         let row = self.clone();
         let abilities = &mut sheet.abilities;
@@ -146,7 +160,9 @@ impl Listed {
         set(&mut sheet.abilities.context_tokens, self.context_tokens);
         sheet.abilities.output_tokens = self.output_tokens.or(sheet.abilities.output_tokens);
         // A price of today says nothing of other days, so dated ones stay.
-        if let Some(price) = self.price.filter(|_| sheet.prices.len() < 2) {
+        if let Some(price) =
+            self.price.filter(|price| price.is_plausible() && sheet.prices.len() < 2)
+        {
             sheet.prices = vec![price];
         }
     }

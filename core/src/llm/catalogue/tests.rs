@@ -170,3 +170,32 @@ fn a_server_s_word_stands_between_ours_and_the_operator_s() {
     let told = Catalogue::new(vec![own]).sheet("lab", Abilities::default(), &listed);
     assert_eq!((told.name.as_deref(), told.abilities.context_tokens), (Some("Small"), 9000));
 }
+
+#[test]
+fn a_price_is_an_amount() {
+    for (price, fits) in
+        [("0", true), ("1e6", true), ("-1", false), ("nan", false), ("inf", false), ("2e6", false)]
+    {
+        let own = format!("[[models]]\nmatch = 'x'\nprices = [{{ input = 1, output = {price} }}]");
+        let file: File = toml::from_str(&own).unwrap();
+        let checked = file.models.iter().try_for_each(Row::check);
+        assert_eq!(checked.is_ok(), fits, "{price}");
+        let output = price.parse().unwrap();
+        let price = Some(Price { output, ..Price::default() });
+        let listed = Listed { id: "nobody-knows".into(), price, ..Listed::default() };
+        let sheet = Catalogue::new(Vec::new()).sheet("lab", Abilities::default(), &listed);
+        assert_eq!(sheet.prices.len(), usize::from(fits), "what a server says is not believed");
+    }
+}
+
+#[test]
+fn no_model_holds_more_than_a_client_can_be_told() {
+    let listed = Listed {
+        context_tokens: Some(u32::MAX),
+        output_tokens: Some(u32::MAX),
+        ..Listed::default()
+    };
+    let sheet = Catalogue::new(Vec::new()).sheet("lab", Abilities::default(), &listed);
+    assert_eq!(sheet.abilities.context_tokens, 2_147_483_647);
+    assert_eq!(sheet.abilities.output_tokens, Some(2_147_483_647));
+}

@@ -9,6 +9,7 @@
 //! request                 what is sent
 //! quirk                   what is not sent again, since a model refused it
 //! response, failure       what comes back, and what it means
+//! loose                   what comes back outside of events
 //! pacific                 when a day's allowance is renewed
 //! embedding, listing      vectors and models
 //! ```
@@ -19,6 +20,7 @@
 mod embedding;
 mod failure;
 mod listing;
+mod loose;
 mod pacific;
 mod quirk;
 mod request;
@@ -47,8 +49,9 @@ use self::{
 };
 use super::{
     Chunk, ChunkStream, Embedding, Listed, LlmError, LlmErrorKind, Provider, Reply, Request,
+    bounds::within_bounds,
     http::{Answer, Call, Http, Timeouts},
-    sse::{SseParser, TooLong},
+    sse::{Frame, SseParser, TooLong},
 };
 
 /// Where Google answers.
@@ -197,15 +200,14 @@ impl Provider for Gemini {
 
     async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
         let path = format!("/models/{}:streamGenerateContent?alt=sse", request.model);
-        let expected = self.body(&request);
-        let mut body = expected.clone();
+        let mut body = self.body(&request);
         loop {
             let refusal = match self.call(&path, Some(body.clone())).await {
                 Ok(answer) => {
                     let reading =
                         Reading::new(answer.status, answer.header("date"), self.key.clone());
-                    let body = (body != expected).then_some(body);
-                    return Ok(Reply { body, chunks: chunks(answer, reading) });
+                    let chunks = within_bounds(chunks(answer, reading));
+                    return Ok(Reply { body: Some(body), chunks });
                 }
                 Err(refusal) => refusal,
             };
@@ -267,6 +269,9 @@ fn chunks(mut answer: Answer, mut reading: Reading) -> ChunkStream {
                     tracing::trace!(target: "skald::wire", %text, "received");
                     match parser.push(piece) {
                         Ok(frames) => {
+                            if frames.iter().any(Frame::says_something) {
+                                answer.heard();
+                            }
                             frames.into_iter().flat_map(|frame| reading.take(frame)).collect()
                         }
                         Err(TooLong) => reading.too_long(),

@@ -6,7 +6,10 @@
 use serde_json::Value;
 use skald_base::config::Secret;
 
-use super::failure::{self, Setting};
+use super::{
+    failure::{self, Setting},
+    loose::{Loose, TooMuch},
+};
 use crate::llm::{Chunk, FinishReason, LlmError, LlmErrorKind, Usage, sse::Frame};
 
 /// What is read of an answer. After an error or an end nothing more comes.
@@ -18,10 +21,8 @@ pub(super) struct Reading {
     key: Secret,
     status: u16,
     date: Option<String>,
-    /// JSON that came outside of events and is not complete yet.
-    loose: String,
-    /// What came outside of events and is no JSON: perhaps a page.
-    noise: String,
+    /// What came outside of events.
+    loose: Loose,
     heard: Heard,
     usage: Option<Usage>,
     ended: bool,
@@ -46,8 +47,7 @@ impl Reading {
             key,
             status,
             date: date.map(str::to_owned),
-            loose: String::new(),
-            noise: String::new(),
+            loose: Loose::default(),
             heard: Heard::Nothing,
             usage: None,
             ended: false,
@@ -68,10 +68,7 @@ impl Reading {
                 Ok(value) => self.value(&value, &mut items),
                 Err(error) => self.fail(unreadable(&error), &mut items),
             },
-            Frame::Stray(text) => {
-                self.loose.push_str(&text);
-                self.loosen(&mut items);
-            }
+            Frame::Stray(text) => self.loosen(&text, &mut items),
         }
         items
     }
@@ -86,16 +83,14 @@ impl Reading {
                     Err(error) if error.is_eof() || data.trim() == "[DONE]" => {}
                     Err(error) => self.fail(unreadable(&error), &mut items),
                 },
-                Frame::Stray(text) => {
-                    // The line end is not the server's: it may stand in half a word.
-                    self.loose.push_str(text.trim_end());
-                    self.loosen(&mut items);
-                }
+                // The line end is not the server's: it may stand in half a word.
+                Frame::Stray(text) => self.loosen(text.trim_end(), &mut items),
             }
         }
-        let begins_event = "data:".starts_with(self.noise.trim());
+        let noise = self.loose.noise().to_owned();
+        let begins_event = "data:".starts_with(noise.trim());
         if self.heard == Heard::Nothing && !begins_event {
-            self.fail(failure::of_page(&self.noise, self.setting()), &mut items);
+            self.fail(failure::of_page(&noise, self.setting()), &mut items);
         }
         self.fail(LlmErrorKind::Cut.into(), &mut items);
         items
@@ -113,29 +108,11 @@ impl Reading {
         self.break_off(LlmError::new(LlmErrorKind::Protocol).detail("an event never ends"))
     }
 
-    /// Reads whole values off the loose JSON; what is left is half of one, or none at all.
-    fn loosen(&mut self, items: &mut Items) {
-        let loose = std::mem::take(&mut self.loose);
-        let mut rest = loose.as_str();
-        loop {
-            // Chunks in a growing array, whose beginning and end do not matter.
-            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || "[],".contains(c));
-            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-            match values.next() {
-                None => break,
-                Some(Err(error)) if error.is_eof() => {
-                    rest.clone_into(&mut self.loose);
-                    break;
-                }
-                Some(Err(_)) => {
-                    self.noise.push_str(rest);
-                    break;
-                }
-                Some(Ok(value)) => {
-                    self.value(&value, items);
-                    rest = rest.get(values.byte_offset()..).unwrap_or_default();
-                }
-            }
+    /// Takes text that stands outside of events: chunks all the same, or a page.
+    fn loosen(&mut self, text: &str, items: &mut Items) {
+        match self.loose.push(text) {
+            Ok(values) => values.iter().for_each(|value| self.value(value, items)),
+            Err(TooMuch) => items.append(&mut self.too_long()),
         }
     }
 

@@ -22,10 +22,19 @@ const LOCAL_NAMES: [&str; 6] =
 
 /// What kind of server this is; [`Profile::Generic`] if it does not say.
 pub async fn detect(base_url: &str, key: Option<&Secret>, http: &Http) -> Profile {
+    recognise(base_url, key, http).await.unwrap_or_default()
+}
+
+/// What kind of server this is; none if it is away or not ready to say what it has.
+pub(super) async fn recognise(
+    base_url: &str,
+    key: Option<&Secret>,
+    http: &Http,
+) -> Option<Profile> {
     if host(base_url)
         .is_some_and(|host| host == "openrouter.ai" || host.ends_with(".openrouter.ai"))
     {
-        return Profile::OpenRouter;
+        return Some(Profile::OpenRouter);
     }
     let base = base_url.trim().trim_end_matches('/');
     let root = root(base);
@@ -40,7 +49,7 @@ pub async fn detect(base_url: &str, key: Option<&Secret>, http: &Http) -> Profil
         ask(format!("{root}/")),
     );
     let owned_by = |owner: &str| models.owners().iter().any(|name| name.contains(owner));
-    if kobold.has("/result", "koboldcpp") || owned_by("koboldcpp") {
+    let kind = if kobold.has("/result", "koboldcpp") || owned_by("koboldcpp") {
         Profile::KoboldCpp
     } else if studio.is_list_with(&["state", "max_context_length"]) {
         Profile::LmStudio
@@ -58,8 +67,10 @@ pub async fn detect(base_url: &str, key: Option<&Secret>, http: &Http) -> Profil
     } else if models.is_list_with(&["pricing", "supported_parameters"]) {
         Profile::OpenRouter
     } else {
-        Profile::Generic
-    }
+        // Only who says what it has is known to be of no kind.
+        return models.json("/data").map(|_| Profile::Generic);
+    };
+    Some(kind)
 }
 
 /// Whether an address is on this machine or in its own network.

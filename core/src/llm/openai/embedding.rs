@@ -91,7 +91,7 @@ fn body(server: &OpenAi, call: &Embedding<'_>) -> String {
     let input: Vec<String> = call.texts.iter().map(|text| format!("{prefix}{text}")).collect();
     let mut body = json!({ "model": call.model, "input": input, "encoding_format": "float" });
     if let (Some(dimensions), true, Some(fields)) =
-        (call.dimensions, server.config.profile.traits().dimensions, body.as_object_mut())
+        (call.dimensions, server.profile().traits().dimensions, body.as_object_mut())
     {
         fields.insert("dimensions".to_owned(), dimensions.into());
     }

@@ -37,17 +37,14 @@ pub(super) async fn list(server: &OpenAi) -> Result<Vec<Listed>, LlmError> {
         })
         .into();
     let more = more.await.flatten();
-    Ok(models
-        .into_iter()
-        .map(|model| describe(model, server.config.profile, more.as_ref()))
-        .collect())
+    Ok(models.into_iter().map(|model| describe(model, server.profile(), more.as_ref())).collect())
 }
 
 /// Where a server says more of its models.
 fn more(server: &OpenAi) -> Option<String> {
     let base = server.config.base_url.as_str();
     let root = root(base);
-    match server.config.profile {
+    match server.profile() {
         Profile::Ollama => Some(format!("{root}/api/ps")),
         Profile::LlamaCpp => Some(format!("{root}/props")),
         Profile::LmStudio => Some(format!("{root}/api/v0/models")),

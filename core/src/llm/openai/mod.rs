@@ -35,7 +35,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use skald_base::config::Secret;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::{
     adapt::adapt,
@@ -48,9 +48,10 @@ pub use self::{
     profile::Profile,
 };
 use super::{
-    ChunkStream, Embedding, Listed, LlmError, LlmErrorKind, Provider, Reply, Request,
+    Abilities, ChunkStream, Embedding, Listed, LlmError, LlmErrorKind, Provider, Reply, Request,
+    bounds::within_bounds,
     http::{Answer, Call, Http, Timeouts},
-    sse::SseParser,
+    sse::{Frame, SseParser},
 };
 
 /// How often one request is put otherwise.
@@ -78,6 +79,8 @@ pub struct OpenAiConfig {
 pub struct OpenAi {
     config: OpenAiConfig,
     http: Http,
+    /// What kind of server it is; none as long as it has not been recognised.
+    profile: Mutex<Option<Profile>>,
     /// By model.
     learned: Arc<Mutex<HashMap<String, Learned>>>,
 }
@@ -86,7 +89,38 @@ impl OpenAi {
     /// A server at an address, of which nothing has been learned yet.
     pub fn new(config: OpenAiConfig, http: Http) -> Self {
         let base_url = config.base_url.trim().trim_end_matches('/').to_owned();
-        Self { config: OpenAiConfig { base_url, ..config }, http, learned: Arc::default() }
+        let profile = Mutex::new(Some(config.profile));
+        let config = OpenAiConfig { base_url, ..config };
+        Self { config, http, profile, learned: Arc::default() }
+    }
+
+    /// A server of which is found out what it is: now, or when its models are listed, if it
+    /// is away. Until then it is what the configuration says.
+    pub async fn recognised(config: OpenAiConfig, http: Http) -> Self {
+        let server = Self { profile: Mutex::default(), ..Self::new(config, http) };
+        server.recognise().await;
+        server
+    }
+
+    async fn recognise(&self) {
+        if self.known().is_some() {
+            return;
+        }
+        let OpenAiConfig { base_url, key, .. } = &self.config;
+        let profile = detect::recognise(base_url, key.as_ref(), &self.http).await;
+        if profile.is_some() {
+            *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = profile;
+            // What it refused was put as to another kind of server.
+            self.learned().clear();
+        }
+    }
+
+    fn known(&self) -> Option<Profile> {
+        *self.profile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn profile(&self) -> Profile {
+        self.known().unwrap_or(self.config.profile)
     }
 
     /// A call to a path under the base address, with or without a body.
@@ -107,19 +141,18 @@ impl OpenAi {
         self.learned().get(model).cloned().unwrap_or_default()
     }
 
-    /// Posts a request in the form that the server takes; that form, if another than
-    /// the first one, and its answer.
-    async fn ask(&self, request: &Request) -> Result<(Option<String>, Answer), LlmError> {
-        let profile = self.config.profile;
+    /// Posts a request in the form that the server takes; that form, and its answer.
+    async fn ask(&self, request: &Request) -> Result<(String, Answer), LlmError> {
+        let profile = self.profile();
         let mut learned = self.learned_of(&request.model);
-        for attempt in 1..=ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let body = Body::new(request, profile, &learned);
             let json = body.json();
             tracing::trace!(target: "skald::wire", body = json, "request");
             let answer = self.http.send(self.call("/chat/completions", Some(json.clone()))).await?;
             if answer.is_success() {
                 self.remember(&request.model, learned);
-                return Ok(((attempt > 1).then_some(json), answer));
+                return Ok((json, answer));
             }
             let failure = failure(answer, self.config.key.as_ref()).await?;
             learned = adapt(&learned, &failure, &body, profile).ok_or_else(|| failure.error())?;
@@ -146,14 +179,14 @@ impl OpenAi {
 impl Provider for OpenAi {
     fn body(&self, request: &Request) -> String {
         let learned = self.learned_of(&request.model);
-        Body::new(request, self.config.profile, &learned).json()
+        Body::new(request, self.profile(), &learned).json()
     }
 
     async fn stream(&self, request: Request) -> Result<Reply, LlmError> {
         let (body, answer) = self.ask(&request).await?;
         let reading = Reading::new(self.config.key.clone());
         let chunks = read(answer, reading, self.notes(&request.model));
-        Ok(Reply { body, chunks })
+        Ok(Reply { body: Some(body), chunks: within_bounds(chunks) })
     }
 
     /// No server counts a whole chat as its template writes it.
@@ -162,7 +195,12 @@ impl Provider for OpenAi {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, LlmError> {
+        self.recognise().await;
         listing::list(self).await
+    }
+
+    fn defaults(&self) -> Option<Abilities> {
+        Some(self.profile().abilities())
     }
 
     async fn embed(&self, call: Embedding<'_>) -> Result<Vec<Vec<f32>>, LlmError> {
@@ -211,11 +249,18 @@ fn read(mut answer: Answer, mut reading: Reading, notes: Notes) -> ChunkStream {
     async_stream::try_stream! {
         let mut parser = SseParser::default();
         let mut knows = false;
+        let mut until = None;
         while !reading.is_done() {
-            let Some(bytes) = next_piece(&mut answer, reading.is_ending()).await? else { break };
+            if reading.is_ending() {
+                until.get_or_insert_with(|| Instant::now() + AFTERMATH);
+            }
+            let Some(bytes) = next_piece(&mut answer, until).await? else { break };
             let frames = parser.push(bytes.as_ref()).map_err(|_| {
                 LlmError::new(LlmErrorKind::Protocol).detail("an event never ends")
             })?;
+            if frames.iter().any(Frame::says_something) {
+                answer.heard();
+            }
             for frame in frames {
                 tracing::trace!(target: "skald::wire", ?frame, "answer");
                 for chunk in reading.take(&frame)? {
@@ -251,17 +296,21 @@ async fn drain(mut answer: Answer) {
 }
 
 /// The next piece; none at the end. When the model has said why it stopped, a
-/// server that falls silent or away has ended too.
+/// server that falls silent or away has ended too, and so has one that says no end
+/// `until` then.
 async fn next_piece(
     answer: &mut Answer,
-    ending: bool,
+    until: Option<Instant>,
 ) -> Result<Option<impl AsRef<[u8]> + use<>>, LlmError> {
-    if !ending {
+    let Some(until) = until else {
         return match answer.piece().await {
             // What came before the break may yet hold an end.
             Err(error) if error.kind == LlmErrorKind::Cut => Ok(None),
             other => other,
         };
+    };
+    if Instant::now() >= until {
+        return Ok(None);
     }
-    Ok(timeout(AFTERMATH, answer.piece()).await.ok().and_then(Result::ok).flatten())
+    Ok(timeout_at(until, answer.piece()).await.ok().and_then(Result::ok).flatten())
 }

@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use skald_base::Lifecycle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{
     Abilities, Embedding, Listed, Llm, LlmError, LlmErrorKind, Model, ModelRole, Provider, Purpose,
@@ -25,6 +25,8 @@ use super::{
 
 /// How often the lists of servers are read again.
 const REREAD: Duration = Duration::from_mins(10);
+/// How soon a list that could not be read is asked for again; twice that after each failure.
+const RETRY: Duration = Duration::from_secs(5);
 /// How long a server may take to list its models.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How many models are offered at most.
@@ -54,7 +56,7 @@ pub struct Provided {
     pub name: String,
     /// What talks to it.
     pub provider: Arc<dyn Provider>,
-    /// What is safe to believe of its models.
+    /// What is safe to believe of its models, unless it says so itself.
     pub defaults: Abilities,
     /// Which of the models it lists are on offer, beside those that have a role.
     pub offer: Vec<Glob>,
@@ -118,29 +120,36 @@ impl Models {
         join_all(self.0.providers.iter().map(|provided| self.read_list(provided))).await;
     }
 
-    /// Reads the lists now and every ten minutes, until the server stops.
+    /// Reads the lists now and every ten minutes, until the server stops. One that cannot be
+    /// read is asked for again sooner.
     pub async fn keep_lists(self, lifecycle: Lifecycle) {
-        let mut ticks = interval(REREAD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let reading = async {
-            loop {
-                ticks.tick().await;
-                self.read_lists().await;
-            }
-        };
+        let reading = join_all(self.0.providers.iter().map(|provided| self.keep_list(provided)));
         tokio::select! {
             () = lifecycle.stopping().cancelled() => {}
-            () = reading => {}
+            _never = reading => {}
         }
     }
 
-    async fn read_list(&self, provided: &Provided) {
+    async fn keep_list(&self, provided: &Provided) {
+        let mut failures = 0;
+        loop {
+            failures = if self.read_list(provided).await { 0 } else { failures + 1 };
+            sleep(pause_after(failures)).await;
+        }
+    }
+
+    /// Whether the list could be read.
+    async fn read_list(&self, provided: &Provided) -> bool {
         let list = timeout(PATIENCE, provided.provider.list()).await;
         match list.unwrap_or_else(|_| Err(LlmErrorKind::Timeout.into())) {
-            Ok(list) => self.learn(&provided.name, list),
+            Ok(list) => {
+                self.learn(&provided.name, list);
+                true
+            }
             Err(error) => {
                 let (name, detail) = (&provided.name, &error.detail);
                 tracing::warn!(provider = name, detail, "cannot read the list of models: {error}");
+                false
             }
         }
     }
@@ -213,8 +222,23 @@ impl Inner {
         Some(self.model_of(provided, listed.unwrap_or(&unlisted)))
     }
 
+    /// A model that a player chose, perhaps before a restart, as long as its server has not
+    /// said what it has: once it has, its list decides.
+    fn unread(&self, id: &str) -> Option<Model> {
+        let (name, own) = split(id);
+        let provided = self.providers.iter().find(|provided| provided.name == name)?;
+        let is_offered = !own.is_empty() && provided.offer.iter().any(|glob| glob.covers(own));
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_offered || lists.contains_key(name) {
+            return None;
+        }
+        let model = self.describe(id, &lists)?;
+        (!model.roles.is_empty()).then_some(model)
+    }
+
     fn model_of(&self, provided: &Provided, listed: &Listed) -> Model {
-        let sheet = self.catalogue.sheet(&provided.name, provided.defaults.clone(), listed);
+        let defaults = provided.provider.defaults().unwrap_or_else(|| provided.defaults.clone());
+        let sheet = self.catalogue.sheet(&provided.name, defaults, listed);
         Model {
             id: format!("{}/{}", provided.name, listed.id),
             name: sheet.name.unwrap_or_else(|| listed.id.clone()),
@@ -254,6 +278,14 @@ impl Snapshot {
     }
 }
 
+/// How long to wait after so many failures in a row.
+fn pause_after(failures: u32) -> Duration {
+    match failures.checked_sub(1) {
+        None => REREAD,
+        Some(before) => REREAD.min(RETRY.saturating_mul(2u32.saturating_pow(before))),
+    }
+}
+
 /// The provider's name and the provider's own id.
 pub fn split(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or(("", id))
@@ -266,7 +298,7 @@ impl Llm for Models {
     }
 
     fn model(&self, id: &str) -> Option<Model> {
-        self.0.snapshot().find(id).cloned()
+        self.0.snapshot().find(id).cloned().or_else(|| self.0.unread(id))
     }
 
     fn role(&self, role: ModelRole) -> Option<RoleChoice> {

@@ -132,6 +132,27 @@ async fn a_server_that_is_away_keeps_its_last_list() {
 }
 
 #[test]
+fn a_model_of_a_list_that_nobody_has_read_stays_chosen() {
+    let lab = provided("lab", None, &["tale*"]);
+    let models = models(vec![lab], Roles::default(), Vec::new());
+    let model = |id: &str| models.model(id).map(|model| model.id);
+    assert_eq!(model("lab/tale:8b").as_deref(), Some("lab/tale:8b"));
+    assert_eq!(model("lab/saga"), None, "it is not on offer");
+    assert_eq!(model("lab/"), None);
+    assert_eq!(model("moon/tale"), None);
+    assert_eq!(ids(&models), ["skald/offline"], "nobody is offered what may not be there");
+    models.learn("lab", listed(&["tale"]));
+    assert_eq!(model("lab/tale").as_deref(), Some("lab/tale"));
+    assert_eq!(model("lab/tale:8b"), None, "the list decides");
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_asked_for_again_soon() {
+    let pauses = [0, 1, 2, 3, 7, 8, 9, u32::MAX].map(|failures| pause_after(failures).as_secs());
+    assert_eq!(pauses, [600, 5, 10, 20, 320, 600, 600, 600]);
+}
+
+#[test]
 fn the_only_embedder_embeds_and_two_do_not() {
     let embedding = EmbeddingRole { only_of: Some("lab".into()), ..EmbeddingRole::default() };
     let roles = Roles { embedding, ..Roles::default() };
@@ -219,6 +240,10 @@ fn a_mistake_is_a_sentence_that_names_the_setting() {
         ("[providers.local]\nbase_url = 'localhost:8080'", "providers.local.base_url"),
         ("[providers.local]\nbase_url = 'ftp://moon/v1'", "providers.local.base_url"),
         ("[providers.skald]\nbase_url = 'http://moon/v1'", "providers.skald"),
+        ("[providers.gemini]\nkey = 'aä'", "providers.gemini.key"),
+        ("[providers.gemini]\nkey = \"a\\nb\"", "providers.gemini.key"),
+        (&format!("{key}timeouts.idle_seconds = 0"), "providers.gemini.timeouts.idle_seconds"),
+        (&format!("{key}timeouts.total_seconds = 86401"), "providers.gemini.timeouts.total"),
     ] {
         let (providers, roles) = settings(text);
         let problem = roles.check(&providers).unwrap_err();

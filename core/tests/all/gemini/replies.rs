@@ -16,7 +16,7 @@ async fn a_reply_is_thought_text_and_an_honest_count() {
     double.needs_key(KEY);
     double.thinks("Who is there?");
     let reply = gemini.stream(request()).await.unwrap();
-    assert_eq!(reply.body, None);
+    assert_eq!(reply.body, Some(gemini.body(&request())));
     let heard = Heard::all(reply.chunks).await;
     assert_eq!(heard.text, story::ENGLISH);
     assert_eq!(heard.thought, "Who is there?");
@@ -98,8 +98,9 @@ async fn what_the_server_would_refuse_is_not_sent() {
     };
     let keen = Request { options, seed: u64::MAX, ..request() };
     for request in [empty, greeting, stops, keen] {
+        let body = gemini.body(&request);
         let reply = gemini.stream(request).await.unwrap();
-        assert_eq!(reply.body, None);
+        assert_eq!(reply.body, Some(body));
         assert_eq!(Heard::all(reply.chunks).await.ended(), Ok(FinishReason::Stop));
     }
 }
@@ -122,7 +123,7 @@ async fn penalties_that_are_refused_are_left_out_from_then_on() {
     assert_eq!((&calls[0].body[..], &calls[1].body[..]), (expected.as_bytes(), sent.as_bytes()));
 
     assert_eq!(gemini.body(&keen), sent);
-    assert_eq!(gemini.stream(keen.clone()).await.unwrap().body, None);
+    assert_eq!(gemini.stream(keen.clone()).await.unwrap().body, Some(sent));
     assert_eq!(double.call_count(), 3);
     // Another model may take them.
     assert!(gemini.body(&Request { model: "gemini-2.5-flash".into(), ..keen }).contains("Penalty"));

@@ -103,6 +103,69 @@ async fn silence_after_the_end_is_the_end() {
     assert!(began.elapsed() < Duration::from_secs(4));
 }
 
+/// Pings, one each 40 ms, after these events.
+fn pings_after(events: &[serde_json::Value]) -> skald_doubles::Reply {
+    let ping = [skald_doubles::Piece::bytes(": ping\n\n"), pause()];
+    let events = events.iter().map(|event| format!("data: {event}\n\n"));
+    let mut reply = skald_doubles::Reply::events(events);
+    reply.body.extend(std::iter::repeat_n(ping, 500).flatten());
+    reply
+}
+
+fn pause() -> skald_doubles::Piece {
+    skald_doubles::Piece::Pause(Duration::from_millis(40))
+}
+
+#[tokio::test]
+async fn signs_of_life_are_no_answer() {
+    let short =
+        Timeouts { first_byte: Duration::from_millis(300), idle: Duration::from_millis(300) };
+    let text = json!({ "choices": [{ "index": 0, "delta": { "content": "Hello." } }] });
+    for events in [Vec::new(), vec![text]] {
+        let double = OpenAiDouble::start(Server::Plain).await;
+        double.replies_once(pings_after(&events));
+        let client = client_with(&double, Profile::Generic, short);
+        let began = Instant::now();
+        let heard = hear(&client, request(Profile::Generic)).await;
+        assert_eq!(heard.kind(), Some(LlmErrorKind::Timeout), "{heard:?}");
+        assert_eq!(heard.content.is_empty(), events.is_empty());
+        assert!(began.elapsed() < Duration::from_secs(3));
+    }
+}
+
+#[tokio::test]
+async fn signs_of_life_after_the_end_do_not_put_it_off() {
+    let text = json!({ "choices": [{ "index": 0, "delta": { "content": "Hello." } }] });
+    let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
+    let double = OpenAiDouble::start(Server::Plain).await;
+    double.replies_once(pings_after(&[text, end]));
+    let client = client_of(&double, Profile::Generic);
+    let began = Instant::now();
+    let heard = hear(&client, request(Profile::Generic)).await;
+    assert_eq!((heard.content.as_str(), heard.end), ("Hello.", Ok(FinishReason::Stop)));
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_and_on_has_an_end() {
+    let text = json!({ "choices": [{ "index": 0, "delta": { "content": "on and " } }] });
+    let event = skald_doubles::Piece::bytes(format!("data: {text}\n\n"));
+    let mut reply = skald_doubles::Reply::events([]);
+    reply.body.extend(std::iter::repeat_n([event, pause()], 500).flatten());
+    let double = OpenAiDouble::start(Server::Plain).await;
+    double.replies_once(reply);
+    let config = OpenAiConfig {
+        base_url: double.url(),
+        key: None,
+        profile: Profile::Generic,
+        timeouts: PATIENT,
+    };
+    let http = Http::new().unwrap().within(Duration::from_millis(600));
+    let heard = hear(&OpenAi::new(config, http), request(Profile::Generic)).await;
+    assert_eq!(heard.kind(), Some(LlmErrorKind::Timeout), "{heard:?}");
+    assert!(!heard.content.is_empty());
+}
+
 #[tokio::test]
 async fn nobody_at_the_address_is_unreachable() {
     let double = OpenAiDouble::start(Server::Plain).await;

@@ -30,6 +30,30 @@ async fn who_does_not_answer_is_nobody_known() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_away_is_recognised_when_it_lists_its_models() {
+    let double = OpenAiDouble::start(Server::LlamaCpp).await;
+    for endpoint in [Endpoint::Models, Endpoint::Other] {
+        double.fails_at(endpoint, OpenAiFault::Loading);
+    }
+    let config = OpenAiConfig {
+        base_url: double.url(),
+        key: None,
+        profile: Profile::Generic,
+        timeouts: PATIENT,
+    };
+    let client = OpenAi::recognised(config, Http::new().unwrap()).await;
+    assert_eq!(client.defaults(), Some(Profile::Generic.abilities()));
+    client.list().await.unwrap_err();
+    double.works();
+    let listed = client.list().await.unwrap();
+    assert!(listed[0].context_tokens.is_some(), "it is asked as what it is");
+    assert_eq!(client.defaults(), Some(Profile::LlamaCpp.abilities()));
+    let mut request = request(Profile::LlamaCpp);
+    request.options.top_k = Some(40);
+    assert!(client.body(&request).contains("top_k"));
+}
+
+#[tokio::test]
 async fn every_server_lists_its_models_and_what_they_hold() {
     for (server, profile) in SERVERS {
         let double = OpenAiDouble::start(server).await;
