@@ -110,6 +110,12 @@ impl App {
         self.model(id).is_some()
     }
 
+    /// The wanted model, or the default one: what was configured once may be gone, and the story
+    /// goes on.
+    pub fn story_model(&self, wanted: Option<String>) -> String {
+        wanted.filter(|model| self.has_model(model)).unwrap_or_else(|| self.default_model())
+    }
+
     /// The model that writes unless told otherwise.
     pub fn default_model(&self) -> String {
         self.llm.role(ModelRole::Story).map(|choice| choice.model).unwrap_or_default()

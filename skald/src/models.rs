@@ -6,12 +6,13 @@ use futures_util::future::try_join_all;
 use skald_base::config::Secret;
 use skald_core::llm::{
     Abilities, Listed, Llm, LlmErrorKind, ModelRole, RoleChoice,
+    address::is_local,
     catalogue::{Catalogue, Row},
     config::{Api, ProviderConfig, RoleConfig},
     gemini::{Gemini, GeminiConfig},
     http::Http,
     offline::{Offline, Pace},
-    openai::{OpenAi, OpenAiConfig, is_local},
+    openai::{OpenAi, OpenAiConfig},
     registry::{EmbeddingRole, Models, Provided, Roles, fitting, split},
 };
 use tokio::time::timeout;

@@ -2,8 +2,8 @@
 //!
 //! Certificates are looked for when a server that needs them is first called: a machine
 //! without any can still talk to one that speaks plain HTTP. Servers of the own network
-//! are never asked for through a proxy. Dropping an [`Answer`] or a future of this file closes the provider's
-//! socket: that is how a call is cancelled.
+//! are never asked for through a proxy. Dropping an [`Answer`] or a future of this file
+//! closes the provider's socket: that is how a call is cancelled.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-use super::{LlmError, LlmErrorKind, openai::is_local};
+use super::{LlmError, LlmErrorKind, address::is_local};
 
 /// The longest body that is read whole, in bytes.
 const MAX_BODY: usize = 64 * 1024 * 1024;

@@ -9,7 +9,7 @@
 //! request                 what a model is asked: blocks of a prompt, options, story
 //! model, catalogue        what models can do and cost
 //! error                   why one did not write
-//! http, sse               how bytes travel
+//! address, http, sse      where servers are, how bytes travel
 //! bounds                  how much one call may write
 //! gemini                  Google's models, over their own API
 //! think                   thoughts that arrive in the midst of the text
@@ -19,6 +19,7 @@
 //! registry, config        all of them together, and what an operator says of them
 //! ```
 
+pub mod address;
 pub mod bounds;
 pub mod catalogue;
 pub mod config;

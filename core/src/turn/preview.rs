@@ -64,7 +64,7 @@ pub async fn preview(app: &App, viewer: &Viewer, wish: PreviewWish) -> Result<Pr
         app.check_model("input.modelId", model)?;
     }
     let wanted = wish.model_id.or_else(|| session.settings.story_model.clone());
-    let model = wanted.filter(|model| app.has_model(model)).unwrap_or_else(|| app.default_model());
+    let model = app.story_model(wanted);
     let job = Job { speaker, instruction: wish.instruction, temperature: None, minor: user.minor };
     let depth = parent.as_ref().map_or(0, |parent| parent.depth + 1);
     let key = SceneKey { session: session.id, parent: parent.map(|parent| parent.id), depth, job };

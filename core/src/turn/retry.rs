@@ -20,6 +20,8 @@ pub struct Trial<'a> {
     pub failure: &'a Failure,
     /// How many calls of this model there were, this one included.
     pub tries: i64,
+    /// Whether the prompt was refused as too long, and the next one will be shorter.
+    pub shorter: bool,
     /// Whether a reader has seen text of it.
     pub text_shown: bool,
     /// Whether there is another model to turn to.
@@ -39,16 +41,12 @@ pub enum Verdict {
 
 /// Decides; `chance` spreads those who wait for the same provider.
 pub fn judge(trial: Trial<'_>, chance: u64) -> Verdict {
-    let Trial { failure, tries, text_shown, has_fallback } = trial;
+    let Trial { failure, tries, shorter, text_shown, has_fallback } = trial;
     // A reader never sees a text change under their eyes.
     if text_shown || failure.code == FailureCode::Internal {
         return Verdict::GiveUp;
     }
-    // A prompt that a model refused is made shorter; one that cannot be is not sent at all.
-    if failure.code == FailureCode::PromptTooLarge
-        && failure.retry_after.is_some()
-        && tries < MAX_TRIES
-    {
+    if shorter && tries < MAX_TRIES {
         return Verdict::Again(Duration::ZERO);
     }
     let wait = failure.retry_after.unwrap_or_else(|| backoff(tries, chance));
@@ -76,8 +74,13 @@ mod tests {
 
     fn verdict(code: FailureCode, change: impl FnOnce(&mut Trial<'_>)) -> Verdict {
         let failure = Failure::new(code, "");
-        let mut trial =
-            Trial { failure: &failure, tries: 1, text_shown: false, has_fallback: false };
+        let mut trial = Trial {
+            failure: &failure,
+            tries: 1,
+            shorter: false,
+            text_shown: false,
+            has_fallback: false,
+        };
         change(&mut trial);
         judge(trial, 0)
     }
@@ -113,7 +116,9 @@ mod tests {
             let mut failure = Failure::new(FailureCode::RateLimited, "");
             failure.retry_after = Some(delay);
             let text_shown = false;
-            judge(Trial { failure: &failure, tries: 1, text_shown, has_fallback: false }, 0)
+            let shorter = false;
+            let has_fallback = false;
+            judge(Trial { failure: &failure, tries: 1, shorter, text_shown, has_fallback }, 0)
         };
         let (soon, late) = (Duration::from_millis(850), Duration::from_secs(301));
         assert_eq!(after(soon), Verdict::Again(soon));
@@ -138,6 +143,19 @@ mod tests {
             });
             assert_eq!(trial, expected, "{code:?} {tries}");
         }
+    }
+
+    #[test]
+    fn a_prompt_that_can_be_shorter_is_sent_again_at_once() {
+        let again = |shorter, tries| {
+            verdict(FailureCode::PromptTooLarge, |trial| {
+                trial.shorter = shorter;
+                trial.tries = tries;
+            })
+        };
+        assert_eq!(again(true, 1), Verdict::Again(Duration::ZERO));
+        assert_eq!(again(true, 3), Verdict::GiveUp);
+        assert_eq!(again(false, 1), Verdict::GiveUp);
     }
 
     #[test]

@@ -15,19 +15,13 @@ use super::{
     reply::{Draft, RunningReply},
     retry::{self, Trial, Verdict},
 };
-use crate::{
-    app::App,
-    events::ReplyStep,
-    llm::{LlmError, LlmErrorKind},
-    prompt::Plan,
-    store,
-};
+use crate::{app::App, events::ReplyStep, prompt::Plan, store};
 
 /// Starts writing a committed reply, whose message was told at sequence `added_at`.
 pub(super) fn spawn(app: &App, reply: Reply, added_at: i64) {
     let running = app.replies.enter(&reply, added_at);
     let tries = reply.attempt;
-    let writer = Writer { app: app.clone(), reply, running, tries, asked: None };
+    let writer = Writer { app: app.clone(), reply, running, tries, asked: None, shorter: false };
     app.lifecycle.spawn(writer.write());
 }
 
@@ -40,6 +34,8 @@ struct Writer {
     tries: i64,
     /// What the last prompt was made of.
     asked: Option<AskedOf>,
+    /// Whether the next prompt will be shorter than the last one.
+    shorter: bool,
 }
 
 /// What comes after a failed attempt.
@@ -69,6 +65,7 @@ impl Writer {
     }
 
     async fn attempt(&mut self) -> Outcome {
+        self.shorter = false;
         let Self { app, reply, running, .. } = self;
         if reply.attempt > 1 {
             // A client may hold the thought of the attempt before.
@@ -96,7 +93,18 @@ impl Writer {
             let kept = self.keep(&asked, body.as_deref()).await;
             kept.unwrap_or_else(|error| report(&self.reply, &error));
         }
+        self.shorter = self.is_refused_as_too_long(&asked.plan, &outcome);
         outcome
+    }
+
+    /// Whether the model has no room for this prompt; the next one is planned for a smaller context.
+    fn is_refused_as_too_long(&self, plan: &Plan, outcome: &Outcome) -> bool {
+        let refused = matches!(outcome, Outcome::Failed(failure) if failure.code == FailureCode::PromptTooLarge);
+        if refused {
+            let sent = plan.tokens.saturating_add(plan.budget.reply);
+            self.app.calibrations.refused(&self.reply.model, sent);
+        }
+        refused
     }
 
     async fn keep(&self, asked: &Asked, body: Option<&str>) -> Result<()> {
@@ -112,21 +120,8 @@ impl Writer {
         };
         match answer {
             Ok(answer) => (read(app, running, answer.chunks).await, answer.body),
-            Err(error) => (self.refused(asked, &error), None),
+            Err(error) => (failed(running, &error), None),
         }
-    }
-
-    /// The model did not even begin.
-    fn refused(&self, asked: &Asked, error: &LlmError) -> Outcome {
-        let outcome = failed(&self.running, error);
-        if error.kind != LlmErrorKind::ContextOverflow {
-            return outcome;
-        }
-        // The next attempt is planned for a smaller context.
-        let Plan { tokens, budget, .. } = asked.plan;
-        self.app.calibrations.refused(&self.reply.model, tokens.saturating_add(budget.reply));
-        let failure = Failure { retry_after: Some(Duration::ZERO), ..Failure::from(error) };
-        Outcome::Failed(failure)
     }
 
     /// What to do after a failure; none if the reply ends with it.
@@ -139,6 +134,7 @@ impl Writer {
         let trial = Trial {
             failure,
             tries: self.tries,
+            shorter: self.shorter,
             text_shown: self.running.read(|draft| draft.content.units() > 0),
             has_fallback: fallback.is_some(),
         };

@@ -102,8 +102,7 @@ pub(crate) async fn start_reply(
         session_id: message.session_id,
         user_id: order.user,
         job: Json(order.job),
-        // A model that was configured once may be gone: the story goes on with the default.
-        model: wanted.filter(|model| app.has_model(model)).unwrap_or_else(|| app.default_model()),
+        model: app.story_model(wanted),
         attempt: 1,
         stage: Stage::Recalling,
         leased_by: Some(app.replies.process()),

@@ -265,8 +265,7 @@ fn chunks(mut answer: Answer, mut reading: Reading) -> ChunkStream {
             let items = match answer.piece().await {
                 Ok(Some(piece)) => {
                     let piece = piece.as_ref();
-                    let text = String::from_utf8_lossy(piece);
-                    tracing::trace!(target: "skald::wire", %text, "received");
+                    tracing::trace!(target: "skald::wire", text = %String::from_utf8_lossy(piece), "received");
                     match parser.push(piece) {
                         Ok(frames) => {
                             if frames.iter().any(Frame::says_something) {

@@ -3,22 +3,20 @@
 //! Every kind has something that no other has: a path of its own, or a word in
 //! its list of models. Some servers imitate others, so the imitators come first.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
-use reqwest::Url;
 use serde_json::Value;
 use skald_base::config::Secret;
 
 use super::{Profile, authorization};
-use crate::llm::http::{Call, Http, Timeouts};
+use crate::llm::{
+    address::host,
+    http::{Call, Http, Timeouts},
+};
 
 /// How long one question may take.
 const PROBE: Timeouts =
     Timeouts { first_byte: Duration::from_secs(2), idle: Duration::from_secs(2) };
-
-/// Names of machines in the own network.
-const LOCAL_NAMES: [&str; 6] =
-    [".local", ".localhost", ".lan", ".internal", ".intranet", ".home.arpa"];
 
 /// What kind of server this is; [`Profile::Generic`] if it does not say.
 pub async fn detect(base_url: &str, key: Option<&Secret>, http: &Http) -> Profile {
@@ -73,22 +71,6 @@ pub(super) async fn recognise(
     Some(kind)
 }
 
-/// Whether an address is on this machine or in its own network.
-pub fn is_local(base_url: &str) -> bool {
-    let Some(host) = host(base_url) else { return false };
-    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => {
-            let mapped = ip.to_ipv4_mapped();
-            ip.is_loopback()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || mapped.is_some_and(|ip| ip.is_loopback() || ip.is_private())
-        }
-        Err(_) => !host.contains('.') || LOCAL_NAMES.iter().any(|name| host.ends_with(name)),
-    }
-}
-
 /// The address without its version, where servers keep what is not OpenAI's.
 pub(super) fn root(base: &str) -> &str {
     base.strip_suffix("/v1").unwrap_or(base)
@@ -97,11 +79,6 @@ pub(super) fn root(base: &str) -> &str {
 /// What a path answers, if it is there and answers soon.
 pub(super) async fn probe(url: String, key: Option<&Secret>, http: &Http) -> Option<Value> {
     ask(url, key, http).await.value
-}
-
-fn host(base_url: &str) -> Option<String> {
-    let url = Url::parse(base_url.trim()).ok()?;
-    Some(url.host_str()?.trim_end_matches('.').to_ascii_lowercase())
 }
 
 /// What a server answered to a probe; empty if it did not.
@@ -153,34 +130,6 @@ impl Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_local_or_not() {
-        for (url, local) in [
-            ("http://localhost:11434/v1", true),
-            ("http://127.0.0.1:8080/v1/", true),
-            ("http://[::1]:8080/v1", true),
-            ("http://[fd00::1]/v1", true),
-            ("http://[fe80::1]/v1", true),
-            ("http://[::ffff:192.168.0.2]/v1", true),
-            ("http://10.1.2.3/v1", true),
-            ("http://172.20.0.1/v1", true),
-            ("http://192.168.1.5:5000/v1", true),
-            ("http://169.254.1.1/v1", true),
-            ("http://ollama:11434/v1", true),
-            ("http://box.local/v1", true),
-            ("http://BOX.LAN./v1", true),
-            ("http://172.32.0.1/v1", false),
-            ("https://8.8.8.8/v1", false),
-            ("https://[2606:4700::1111]/v1", false),
-            ("https://openrouter.ai/api/v1", false),
-            ("https://api.openai.com/v1", false),
-            ("https://notlocal/v1.example.com", true),
-            ("nonsense", false),
-        ] {
-            assert_eq!(is_local(url), local, "{url}");
-        }
-    }
 
     #[test]
     fn the_root_has_no_version() {

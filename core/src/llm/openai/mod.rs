@@ -43,10 +43,7 @@ use self::{
     request::{Body, Learned},
     response::Reading,
 };
-pub use self::{
-    detect::{detect, is_local},
-    profile::Profile,
-};
+pub use self::{detect::detect, profile::Profile};
 use super::{
     Abilities, ChunkStream, Embedding, Listed, LlmError, LlmErrorKind, Provider, Reply, Request,
     bounds::within_bounds,
