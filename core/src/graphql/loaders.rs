@@ -65,6 +65,10 @@ pub(super) struct BlocksKey {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct CastKey(pub(super) SessionId);
 
+/// The tags of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct TagsKey(pub(super) SessionId);
+
 /// The replies that are being written in a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RunningKey(pub(super) SessionId);
@@ -232,6 +236,19 @@ impl Loader<CastKey> for Batch {
         let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
         let rows = store::session::cast(&mut self.app.db.reader(), &ids).await?;
         Ok(group(rows, |member| CastKey(member.session_id)))
+    }
+}
+
+impl Loader<TagsKey> for Batch {
+    type Value = Vec<String>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[TagsKey]) -> Loaded<TagsKey, Vec<String>> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::session_list::tags(&self.app.db, &ids).await?;
+        let rows = rows.into_iter().map(|row| (TagsKey(row.session_id), row.tag));
+        let groups = group(rows.collect(), |(key, _)| *key);
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
     }
 }
 

@@ -17,6 +17,7 @@ mod node;
 mod persona;
 mod prompt;
 mod session;
+mod session_list;
 mod settings;
 mod subscription;
 mod tree;
@@ -42,6 +43,7 @@ pub struct CoreQuery(
     persona::PersonaQuery,
     character::CharacterQuery,
     session::SessionQuery,
+    session_list::SessionListQuery,
     message::MessageQuery,
     model::ModelQuery,
     prompt::PromptQuery,

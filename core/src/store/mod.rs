@@ -13,6 +13,7 @@ pub(crate) mod prompt;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod session;
+pub(crate) mod session_list;
 pub(crate) mod tip;
 pub(crate) mod usage;
 
