@@ -14,6 +14,7 @@ mod loaders;
 mod message;
 mod model;
 mod node;
+mod outline;
 mod persona;
 mod prompt;
 mod session;

@@ -16,6 +16,7 @@ use super::{
     context::Graph,
     loaders::{CastKey, PathKey, RunningKey, TagsKey, UsageKey},
     message::Message,
+    outline::{self, Outline, SessionStats, outline_cost},
     persona::Persona,
     settings::{SessionSettings, SessionSettingsInput},
     usage::Usage,
@@ -202,6 +203,24 @@ impl Session {
         let total = total(ctx, store::message::count(db, self.0.id)).await?;
         let slice = request.cut(rows).map(Message);
         Ok(page(slice, total, |message| time_cursor(message.0.created_at, message.0.id)))
+    }
+
+    /// The whole tree in light nodes, for a tree view: in order of creation,
+    /// deleted messages left out; 5,000 a page unless told otherwise, and at most.
+    #[graphql(complexity = "outline_cost(first, child_complexity)")]
+    async fn outline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 5,000 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Outline> {
+        outline::read(ctx, self.0.id, first, after).await
+    }
+
+    /// Figures of the session: its messages, branches, tokens and cost.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn stats(&self) -> SessionStats {
+        SessionStats(self.0.id)
     }
 
     /// What you set about how the story is written.

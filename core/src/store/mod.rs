@@ -8,6 +8,7 @@ pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
 pub(crate) mod message;
+pub(crate) mod outline;
 pub(crate) mod persona;
 pub(crate) mod prompt;
 pub(crate) mod reply;

@@ -21,6 +21,7 @@ mod harness;
 mod hearing;
 mod library;
 mod openai;
+mod outline;
 mod persona;
 mod privacy;
 mod prompt;

@@ -256,6 +256,11 @@ const REACHES: &[Reach] = &{
             Session,
             "subscription($id: ID!) { sessionEvents(sessionId: $id, after: 0) { sequence } }",
         ),
+        reach(
+            "session",
+            Session,
+            "query($id: ID!) { session(id: $id) { stats { messages } outline { nodes { excerpt } } } }",
+        ),
     ]
 };
 
