@@ -10,6 +10,7 @@ use crate::{
     calibration::Calibrations,
     character::examples,
     events::Live,
+    file::{self, Files, upload},
     llm::{Llm, Model, ModelRole},
     turn::{flush, recovery, reply::Replies},
 };
@@ -38,6 +39,8 @@ pub struct Parts {
     pub replies: Replies,
     /// How models' tokenizers weigh.
     pub calibrations: Calibrations,
+    /// Files that players send.
+    pub files: Files,
 }
 
 /// What one player or session may do at once.
@@ -67,12 +70,13 @@ pub struct Setup {
     pub llm: Arc<dyn Llm>,
     pub lifecycle: Lifecycle,
     pub limits: Limits,
+    pub files: Files,
 }
 
 impl App {
     /// Builds the engine on a migrated database. [`App::start`] sets it going.
     pub fn new(setup: Setup) -> Self {
-        let Setup { db, clock, ids, llm, lifecycle, limits } = setup;
+        let Setup { db, clock, ids, llm, lifecycle, limits, files } = setup;
         let process = ids.next::<crate::session::SessionKind>().uuid();
         let replies = Replies::new(process);
         let live = Live::default();
@@ -87,6 +91,7 @@ impl App {
             live,
             replies,
             calibrations,
+            files,
         }))
     }
 
@@ -94,6 +99,8 @@ impl App {
     pub async fn start(&self) -> Result<()> {
         examples::ensure(self).await?;
         self.calibrations.load(&self.db).await?;
+        file::at_start(self).await?;
+        self.lifecycle.spawn(upload::run_sweeper(self.clone()));
         self.lifecycle.spawn(flush::run(self.clone()));
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));

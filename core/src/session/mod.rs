@@ -1,6 +1,8 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+pub mod export;
+pub mod native;
 pub mod style;
 pub mod watch;
 
@@ -38,7 +40,8 @@ pub type SessionId = Id<SessionKind>;
 pub const MAX_CAST: usize = 8;
 
 /// How a story is driven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum SessionMode {
@@ -47,6 +50,7 @@ pub enum SessionMode {
 
 /// In which grammatical person the story is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum NarrativeVoice {
@@ -75,7 +79,8 @@ pub struct Session {
 }
 
 /// What a player may change about a session at any time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the migration and the graph document each field")]
 pub struct Settings {
     pub title: Option<String>,

@@ -227,6 +227,46 @@ pub(crate) async fn all_in_session(
     Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
 }
 
+/// How far a tree was read, level by level.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DepthCursor {
+    depth: i64,
+    at: DateTime<Utc>,
+    id: MessageId,
+}
+
+impl DepthCursor {
+    /// Before every message.
+    pub(crate) fn start() -> Self {
+        Self { depth: -1, at: DateTime::UNIX_EPOCH, id: MessageId::from_uuid(Uuid::nil()) }
+    }
+
+    /// After this message.
+    pub(crate) fn of(message: &Message) -> Self {
+        Self { depth: message.depth, at: message.created_at, id: message.id }
+    }
+}
+
+/// The living messages of a session, parents before their children.
+pub(crate) async fn by_depth(
+    db: &Db,
+    session: SessionId,
+    after: DepthCursor,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM message m
+          WHERE m.session_id = $1 AND (m.depth, m.created_at, m.id) > ($2, $3, $4)
+              AND m.deleted_at IS NULL
+          ORDER BY m.depth, m.created_at, m.id
+          LIMIT $5"
+    );
+    let query = db.read(SQL).bind(session).bind(after.depth).bind(after.at).bind(after.id);
+    Ok(query.bind(limit).all().await?)
+}
+
 /// The text a reply ended with.
 pub(crate) async fn finish(tx: &mut Tx, id: MessageId, ending: &Ending) -> Result<()> {
     const SQL: &str = "UPDATE message SET content = $2, thought = $3, status = $4 WHERE id = $1";

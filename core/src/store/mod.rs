@@ -7,6 +7,8 @@
 pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
+pub(crate) mod export;
+pub(crate) mod file;
 pub(crate) mod message;
 pub(crate) mod persona;
 pub(crate) mod prompt;

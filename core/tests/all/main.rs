@@ -15,6 +15,7 @@
 mod client;
 mod durable;
 mod events;
+mod file;
 mod gemini;
 mod graph;
 mod harness;
