@@ -1,6 +1,7 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+pub mod graft;
 pub mod style;
 pub mod watch;
 
@@ -66,6 +67,8 @@ pub struct Session {
     #[sqlx(flatten)]
     pub settings: Settings,
     pub persona_id: Option<PersonaId>,
+    pub forked_from_id: Option<SessionId>,
+    pub forked_at_id: Option<MessageId>,
     pub head_id: Option<MessageId>,
     pub last_sequence: i64,
     pub version: i64,
@@ -179,6 +182,8 @@ pub async fn create(
         mode: SessionMode::Sandbox,
         settings: new.settings,
         persona_id: Some(persona.id),
+        forked_from_id: None,
+        forked_at_id: None,
         head_id: None,
         last_sequence: 0,
         version: 1,
@@ -187,6 +192,7 @@ pub async fn create(
         deleted_at: None,
     };
     store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+    store::session::admit(&mut tx, &session).await?;
     for (position, character) in (0..).zip(&cast) {
         store::session::insert_cast(&mut tx, &cast_member(id, position, character)).await?;
     }

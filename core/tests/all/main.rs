@@ -16,6 +16,7 @@ mod client;
 mod durable;
 mod events;
 mod gemini;
+mod graft;
 mod graph;
 mod harness;
 mod hearing;
