@@ -53,11 +53,18 @@ pub struct Limits {
     pub replies_per_user: i64,
     /// Replies being written in one session at most. Default 4.
     pub replies_per_session: i64,
+    /// Sessions being forked or imported for one player at most. Default 2.
+    pub grafts_per_user: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 64 * 1024, replies_per_user: 8, replies_per_session: 4 }
+        Self {
+            message_bytes: 64 * 1024,
+            replies_per_user: 8,
+            replies_per_session: 4,
+            grafts_per_user: 2,
+        }
     }
 }
 

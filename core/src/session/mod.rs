@@ -1,8 +1,12 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+<<<<<<< HEAD
 pub mod export;
 pub mod native;
+=======
+pub mod graft;
+>>>>>>> fork
 pub mod style;
 pub mod watch;
 
@@ -70,6 +74,8 @@ pub struct Session {
     #[sqlx(flatten)]
     pub settings: Settings,
     pub persona_id: Option<PersonaId>,
+    pub forked_from_id: Option<SessionId>,
+    pub forked_at_id: Option<MessageId>,
     pub head_id: Option<MessageId>,
     pub last_sequence: i64,
     pub version: i64,
@@ -184,6 +190,8 @@ pub async fn create(
         mode: SessionMode::Sandbox,
         settings: new.settings,
         persona_id: Some(persona.id),
+        forked_from_id: None,
+        forked_at_id: None,
         head_id: None,
         last_sequence: 0,
         version: 1,
@@ -192,6 +200,7 @@ pub async fn create(
         deleted_at: None,
     };
     store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+    store::session::admit(&mut tx, &session).await?;
     for (position, character) in (0..).zip(&cast) {
         store::session::insert_cast(&mut tx, &cast_member(id, position, character)).await?;
     }

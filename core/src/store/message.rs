@@ -1,7 +1,10 @@
 //! SQL on messages: nodes, paths, siblings.
 
 use chrono::{DateTime, Utc};
-use skald_base::{Db, Result, Tx, UserId, db::Source};
+use skald_base::{
+    Db, Result, Tx, UserId,
+    db::{Query, Source, by_powers},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -38,15 +41,26 @@ pub(crate) struct Sibling {
 }
 
 pub(crate) async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
+    insert_all(tx, std::slice::from_ref(message)).await
+}
+
+/// Stores messages, each after those that it names.
+pub(crate) async fn insert_all(tx: &mut Tx, messages: &[Message]) -> Result<()> {
     const SQL: &str = "
         INSERT INTO message (id, session_id, parent_id, depth, jump_id, jump_depth, role,
             author_name, author_avatar_url, author_user_id, author_persona_id,
             author_character_id, content, thought, status, revision, edited_from_id,
-            hidden_from_prompt, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19)";
+            hidden_from_prompt, created_at, edited_at)
+        VALUES (..)";
+    for some in by_powers(messages) {
+        tx.query(SQL).bind_rows(20, some, bind_row).execute().await?;
+    }
+    Ok(())
+}
+
+fn bind_row<'c>(query: Query<'c>, message: &Message) -> Query<'c> {
     let author = message.author.clone();
-    tx.query(SQL)
+    query
         .bind(message.id)
         .bind(message.session_id)
         .bind(message.parent_id)
@@ -66,9 +80,7 @@ pub(crate) async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
         .bind(message.edited_from_id)
         .bind(message.hidden_from_prompt)
         .bind(message.created_at)
-        .execute()
-        .await?;
-    Ok(())
+        .bind(message.edited_at)
 }
 
 pub(crate) async fn find(source: &mut impl Source, id: MessageId) -> Result<Option<Message>> {

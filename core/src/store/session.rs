@@ -15,7 +15,8 @@ macro_rules! columns {
     () => {
         "s.id, s.owner_id, s.mode, s.title, s.language, s.narrative_voice, s.relationship, \
          s.story_model, s.supervisor_model, s.fallback_model, s.reply_length, \
-         s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.head_id, \
+         s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.forked_from_id, \
+         s.forked_at_id, s.head_id, \
          s.last_sequence, s.version, s.created_at, s.last_activity_at, s.deleted_at"
     };
 }
@@ -32,18 +33,15 @@ macro_rules! of_participant {
     };
 }
 
-/// Stores a session and makes its owner a participant.
+/// Stores a session. Nobody sees it before its owner is [admitted](admit).
 pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
     const SQL: &str = "
         INSERT INTO session (id, owner_id, mode, title, language, narrative_voice, relationship,
             story_model, supervisor_model, fallback_model, reply_length, narrative_tense,
-            atmosphere, instruction, persona_id, head_id, last_sequence, version, created_at,
-            last_activity_at, deleted_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, 0, $16,
-            $17, $18, NULL)";
-    const PARTICIPANT: &str = "
-        INSERT INTO session_participant (session_id, user_id, role, joined_at)
-        VALUES ($1, $2, 'OWNER', $3)";
+            atmosphere, instruction, persona_id, forked_from_id, forked_at_id, head_id,
+            last_sequence, version, created_at, last_activity_at, deleted_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL,
+            0, $18, $19, $20, NULL)";
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -61,13 +59,23 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(settings.style.atmosphere)
         .bind(settings.style.instruction)
         .bind(session.persona_id)
+        .bind(session.forked_from_id)
+        .bind(session.forked_at_id)
         .bind(session.version)
         .bind(session.created_at)
         .bind(session.last_activity_at)
         .execute()
         .await?;
-    let participant = tx.query(PARTICIPANT).bind(session.id).bind(session.owner_id);
-    participant.bind(session.created_at).execute().await?;
+    Ok(())
+}
+
+/// Makes the owner a participant: from here on the session is seen.
+pub(crate) async fn admit(tx: &mut Tx, session: &Session) -> Result<()> {
+    const SQL: &str = "
+        INSERT INTO session_participant (session_id, user_id, role, joined_at)
+        VALUES ($1, $2, 'OWNER', $3)";
+    let query = tx.query(SQL).bind(session.id).bind(session.owner_id);
+    query.bind(session.created_at).execute().await?;
     Ok(())
 }
 

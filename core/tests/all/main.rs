@@ -17,6 +17,7 @@ mod durable;
 mod events;
 mod file;
 mod gemini;
+mod graft;
 mod graph;
 mod harness;
 mod hearing;
