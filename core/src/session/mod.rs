@@ -1,12 +1,9 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
-<<<<<<< HEAD
 pub mod export;
-pub mod native;
-=======
 pub mod graft;
->>>>>>> fork
+pub mod native;
 pub mod style;
 pub mod watch;
 

@@ -7,12 +7,9 @@
 pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
-<<<<<<< HEAD
 pub(crate) mod export;
 pub(crate) mod file;
-=======
 pub(crate) mod graft;
->>>>>>> fork
 pub(crate) mod message;
 pub(crate) mod persona;
 pub(crate) mod prompt;
