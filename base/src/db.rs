@@ -165,6 +165,20 @@ enum Args {
     Pg(PgArguments),
 }
 
+/// Rows that one statement inserts at most.
+pub const ROWS: usize = 64;
+
+/// Rows in pieces whose lengths are powers of two, the largest first.
+pub fn by_powers<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let most = rows.len().min(ROWS);
+        let piece = 1_usize << most.checked_ilog2()?;
+        let (first, rest) = rows.split_at(piece);
+        rows = rest;
+        Some(first)
+    })
+}
+
 impl Db {
     /// Opens the database at a `sqlite://` or `postgres://` URL.
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
@@ -382,6 +396,35 @@ impl<'c> Query<'c> {
         // Only `$n` placeholders are spliced in.
         self.sql = AssertSqlSafe(self.sql.as_str().replacen("(..)", &list, 1)).into_sql_str();
         self
+    }
+
+    /// Replaces the `(..)` marker after VALUES by a tuple for each row, whose values `bind`
+    /// binds: as many as there are columns.
+    ///
+    /// At most [`ROWS`] rows, in counts that are powers of two (see [`by_powers`]), so that the
+    /// statement cache sees few texts.
+    pub fn bind_rows<T>(
+        mut self,
+        columns: usize,
+        rows: &[T],
+        bind: impl Fn(Self, &T) -> Self,
+    ) -> Self {
+        let from = match &self.args {
+            Ok(Args::Sqlite(args)) => args.len(),
+            Ok(Args::Pg(args)) => args.len(),
+            Err(_) => return self,
+        };
+        let mut tuples = String::new();
+        for row in 0..rows.len() {
+            let comma = if row == 0 { "" } else { ", " };
+            let first = from + row * columns + 1;
+            let values: Vec<_> = (first..first + columns).map(|n| format!("${n}")).collect();
+            // Writing to a string cannot fail.
+            let _always_ok = write!(tuples, "{comma}({})", values.join(","));
+        }
+        // Only `$n` placeholders are spliced in.
+        self.sql = AssertSqlSafe(self.sql.as_str().replacen("(..)", &tuples, 1)).into_sql_str();
+        rows.iter().fold(self, bind)
     }
 
     /// Runs the statement; how many rows it changed.

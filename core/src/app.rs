@@ -10,6 +10,7 @@ use crate::{
     calibration::Calibrations,
     character::examples,
     events::Live,
+    file::{self, Files, upload},
     llm::{Llm, Model, ModelRole},
     session::list::fold_titles,
     turn::{flush, recovery, reply::Replies},
@@ -39,6 +40,8 @@ pub struct Parts {
     pub replies: Replies,
     /// How models' tokenizers weigh.
     pub calibrations: Calibrations,
+    /// Files that players send.
+    pub files: Files,
 }
 
 /// What one player or session may do at once.
@@ -51,11 +54,18 @@ pub struct Limits {
     pub replies_per_user: i64,
     /// Replies being written in one session at most. Default 4.
     pub replies_per_session: i64,
+    /// Sessions being forked or imported for one player at most. Default 2.
+    pub grafts_per_user: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 64 * 1024, replies_per_user: 8, replies_per_session: 4 }
+        Self {
+            message_bytes: 64 * 1024,
+            replies_per_user: 8,
+            replies_per_session: 4,
+            grafts_per_user: 2,
+        }
     }
 }
 
@@ -68,12 +78,13 @@ pub struct Setup {
     pub llm: Arc<dyn Llm>,
     pub lifecycle: Lifecycle,
     pub limits: Limits,
+    pub files: Files,
 }
 
 impl App {
     /// Builds the engine on a migrated database. [`App::start`] sets it going.
     pub fn new(setup: Setup) -> Self {
-        let Setup { db, clock, ids, llm, lifecycle, limits } = setup;
+        let Setup { db, clock, ids, llm, lifecycle, limits, files } = setup;
         let process = ids.next::<crate::session::SessionKind>().uuid();
         let replies = Replies::new(process);
         let live = Live::default();
@@ -88,6 +99,7 @@ impl App {
             live,
             replies,
             calibrations,
+            files,
         }))
     }
 
@@ -96,6 +108,8 @@ impl App {
         examples::ensure(self).await?;
         fold_titles(self).await?;
         self.calibrations.load(&self.db).await?;
+        file::at_start(self).await?;
+        self.lifecycle.spawn(upload::run_sweeper(self.clone()));
         self.lifecycle.spawn(flush::run(self.clone()));
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));

@@ -14,17 +14,21 @@
 //! usage                   what they cost
 //! events                  the stored log and the live feed
 //! request                 doing a thing once, however often it is asked
+//! file                    what is sent and fetched over HTTP, and the links to it
 //! ```
 //!
 //! Beside it `store` is the only place that names a table, `graphql` the only
-//! one that knows the graph, and [`app::App`] what all of them are given.
+//! one that knows the graph, `http` the only one that knows HTTP, and [`app::App`] what all of them
+//! are given.
 
 pub mod app;
 pub mod calibration;
 pub mod character;
 pub mod events;
+pub mod file;
 mod fold;
 pub mod graphql;
+pub mod http;
 pub mod llm;
 pub mod patch;
 pub mod persona;
@@ -39,6 +43,7 @@ pub mod usage;
 use skald_base::Migrations;
 
 pub use app::{App, Limits, Setup};
+pub use file::{FileSettings, Files};
 
 /// The core database's migrations.
 pub static MIGRATIONS: Migrations = Migrations {

@@ -1,7 +1,7 @@
 //! Whom the player plays: create, edit, choose, retire.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use skald_base::{
     Error, Id, Kind, Result, UserId, Viewer,
     graph::{ClientRequestId, Page, Slice, TextRule},
@@ -34,7 +34,8 @@ pub struct Persona {
 }
 
 /// What a player writes about a persona.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the fields are what their names say; the graph documents them")]
 pub struct PersonaProfile {
     pub name: String,

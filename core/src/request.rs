@@ -49,9 +49,15 @@ where
     if store::request::insert(tx, claim, json, app.clock.now()).await? {
         return Ok(None);
     }
-    let Some(first) = store::request::find(tx, claim).await? else {
-        return Err(Error::Internal("a refused request id has no row".into()));
-    };
+    match first(tx, claim).await? {
+        Some(first) => Ok(Some(first)),
+        None => Err(Error::Internal("a refused request id has no row".into())),
+    }
+}
+
+/// The result of the first request with this id, if there was one; it is not claimed.
+pub async fn first<T: DeserializeOwned>(tx: &mut Tx, claim: &Claim) -> Result<Option<T>> {
+    let Some(first) = store::request::find(tx, claim).await? else { return Ok(None) };
     if first.kind != claim.kind || first.input_hash != claim.input_hash {
         let message = "this clientRequestId was used with other input";
         return Err(Error::conflict(message).at("input.clientRequestId"));

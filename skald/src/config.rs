@@ -14,7 +14,7 @@ use skald_base::{
     telemetry::LogConfig,
 };
 use skald_core::{
-    Limits,
+    FileSettings, Limits,
     llm::{
         catalogue::Row,
         config::{Providers, RolesConfig},
@@ -31,6 +31,9 @@ use crate::{Failure, cli::Options};
 pub(crate) struct Config {
     /// Address to listen on. Default `127.0.0.1:8000`: reachable from this machine alone.
     pub(crate) listen: SocketAddr,
+    /// Address by which clients reach this server, such as `https://chat.example.org`, if it is
+    /// another one than they ask for: links to files begin with it. Default: what a request says.
+    pub(crate) public_url: Option<String>,
     /// Folder of the SQLite databases and their lock. Default `data`.
     pub(crate) data: PathBuf,
     /// Whether the models for rehearsing a client's states are offered. Default true.
@@ -47,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     /// What one player or session may do at once.
     pub(crate) limits: Limits,
+    /// What players may send and fetch as files.
+    pub(crate) files: FileSettings,
     /// The storyteller that needs no key.
     pub(crate) offline: OfflineConfig,
     /// Servers of models, by name.
@@ -90,6 +95,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            public_url: None,
             data: PathBuf::from("data"),
             development: true,
             grace_seconds: 10,
@@ -98,6 +104,7 @@ impl Default for Config {
             transport: Settings::default(),
             auth: AuthConfig::default(),
             limits: Limits::default(),
+            files: FileSettings::default(),
             offline: OfflineConfig::default(),
             providers: Providers::default(),
             roles: RolesConfig::default(),

@@ -4,7 +4,10 @@ use async_graphql::Request;
 use async_trait::async_trait;
 use skald_auth::{Auth, ClientAddress, TokenError, UserAgent, Verifier};
 use skald_base::Viewer;
-use skald_core::{App, graphql::prepare};
+use skald_core::{
+    App,
+    graphql::{LinkBase, prepare},
+};
 use skald_transport::{AuthenticationError, Authenticator, Caller, Credentials, Readiness};
 
 use crate::wire::Databases;
@@ -14,33 +17,49 @@ pub(crate) struct Gate {
     auth: Auth,
     app: App,
     verifier: Verifier,
+    public_url: Option<String>,
 }
 
 impl Gate {
-    /// A gate that trusts the keys of `auth`.
-    pub(crate) fn new(auth: Auth, app: App) -> Self {
+    /// A gate that trusts the keys of `auth`; links begin with `public_url`, if there is one.
+    pub(crate) fn new(auth: Auth, app: App, public_url: Option<String>) -> Self {
         let verifier = auth.verifier();
-        Self { auth, app, verifier }
+        Self { auth, app, verifier, public_url }
     }
 
     /// What every operation of this viewer is given.
     fn preparation(
         &self,
         viewer: Viewer,
-        (address, agent): (ClientAddress, UserAgent),
+        client: Client,
     ) -> impl Fn(Request) -> Request + Send + Sync + 'static {
         let (auth, app) = (self.auth.clone(), self.app.clone());
         move |request| {
             let request = prepare(&app, viewer, request).data(auth.loader());
-            request.data(address).data(agent.clone())
+            let request = request.data(client.address).data(client.agent.clone());
+            match &client.base {
+                Some(base) => request.data(LinkBase(base.clone())),
+                None => request,
+            }
         }
     }
+}
+
+/// What is known of a client beside who is asking.
+struct Client {
+    address: ClientAddress,
+    agent: UserAgent,
+    base: Option<String>,
 }
 
 #[async_trait]
 impl Authenticator for Gate {
     async fn authenticate(&self, credentials: Credentials) -> Result<Caller, AuthenticationError> {
-        let client = (ClientAddress(credentials.peer), UserAgent(credentials.user_agent));
+        let client = Client {
+            address: ClientAddress(credentials.peer),
+            agent: UserAgent(credentials.user_agent),
+            base: self.public_url.clone().or(credentials.base),
+        };
         let Some(token) = credentials.bearer else {
             return Ok(Caller::new(None, self.preparation(Viewer::Anonymous, client)));
         };

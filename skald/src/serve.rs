@@ -45,9 +45,10 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     let shutdown = Shutdown::default();
     let router = Transport {
         executor: schema::merged(Some((auth.clone(), app.clone())), &config.transport),
-        authenticator: Arc::new(Gate::new(auth.clone(), app.clone())),
+        authenticator: Arc::new(Gate::new(auth.clone(), app.clone(), config.public_url.clone())),
         readiness: Arc::new(Health(databases.clone())),
         assets: PAGE,
+        routes: skald_core::http::router(app.clone()),
         settings: config.transport.clone(),
         shutdown: shutdown.clone(),
     }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use skald_auth::Auth;
 use skald_base::{Clock, Db, Dialect, Ids, Lifecycle, Migrations, SystemClock, config::Secret};
-use skald_core::{App, Setup, llm::Llm};
+use skald_core::{App, Files, Setup, llm::Llm};
 
 use crate::config::Config;
 
@@ -93,6 +93,7 @@ pub(crate) fn engine(
     lifecycle: &Lifecycle,
 ) -> App {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let folder = config.files.folder.clone().unwrap_or_else(|| config.data.join("files"));
     App::new(Setup {
         db: databases.core.clone(),
         ids: Ids::new(clock.clone()),
@@ -100,5 +101,6 @@ pub(crate) fn engine(
         llm,
         lifecycle: lifecycle.clone(),
         limits: config.limits.clone(),
+        files: Files::new(config.files.clone(), folder),
     })
 }

@@ -14,6 +14,8 @@ use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::origin;
+
 const MAX_USER_AGENT: usize = 256;
 
 /// Decides who is asking, once per HTTP request or WebSocket connection.
@@ -33,6 +35,8 @@ pub struct Credentials {
     /// What the client calls itself, so that an owner can tell devices apart: one line of 256 bytes
     /// at most. Anybody may claim anything.
     pub user_agent: Option<String>,
+    /// Where the client found this server, such as `https://chat.example.org`: links begin so.
+    pub base: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -42,6 +46,7 @@ impl fmt::Debug for Credentials {
             .field("bearer", &self.bearer.as_ref().map(|_| "[redacted]"))
             .field("peer", &self.peer)
             .field("user_agent", &self.user_agent)
+            .field("base", &self.base)
             .finish()
     }
 }
@@ -53,7 +58,7 @@ impl Credentials {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| strip_bearer(value.trim()))
             .map(str::to_owned);
-        Self { bearer, peer, user_agent: user_agent(headers) }
+        Self { bearer, peer, user_agent: user_agent(headers), base: origin::base(headers) }
     }
 
     /// Browsers cannot set headers on a WebSocket, so the token of the payload comes first.

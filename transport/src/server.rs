@@ -32,6 +32,8 @@ pub struct Transport<E> {
     pub readiness: Arc<dyn Readiness>,
     /// The page's files; may be empty.
     pub assets: &'static [Asset],
+    /// More routes, for which pages of other sites and the end of the process count as here.
+    pub routes: Router,
     /// Limits and switches.
     pub settings: Settings,
     /// How the process ends.
@@ -52,7 +54,7 @@ impl<E: Executor> Transport<E> {
     ///
     /// It has no fallback, so the binary may merge its own routes.
     pub fn router(self) -> Router {
-        let Self { executor, authenticator, readiness, assets, settings, shutdown } = self;
+        let Self { executor, authenticator, readiness, assets, routes, settings, shutdown } = self;
         let cors = origin::cors(&settings.allowed_origins);
         let page = if settings.graphiql { page::routes(assets) } else { Router::new() };
         let closing = shutdown.clone();
@@ -64,6 +66,7 @@ impl<E: Executor> Transport<E> {
         Router::new()
             .route("/graphql", any(graphql_http::serve::<E>).with_state(server))
             .merge(page)
+            .merge(routes)
             .layer(middleware::from_fn_with_state(closing, refuse_while_closing))
             .layer(cors)
             .merge(health)

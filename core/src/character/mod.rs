@@ -1,7 +1,7 @@
 //! Characters that a model plays: create, edit, publish, retire.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use skald_base::{
     Error, Id, Kind, Result, UserError, UserErrorCode, UserId, Viewer,
     graph::{ClientRequestId, Page, Slice, TextRule},
@@ -36,7 +36,8 @@ pub enum Visibility {
 }
 
 /// For whom a character's stories are meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum Rating {
@@ -62,7 +63,8 @@ pub struct Character {
 }
 
 /// What a creator writes about a character.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the fields are what their names say; the graph documents them")]
 pub struct Card {
     pub name: String,

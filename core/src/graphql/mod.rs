@@ -9,6 +9,7 @@ mod character;
 mod connection;
 mod context;
 mod event;
+mod file;
 mod generation;
 mod loaders;
 mod message;
@@ -31,6 +32,7 @@ use skald_base::Viewer;
 
 use self::loaders::Loaders;
 pub use self::{
+    file::LinkBase,
     node::Node,
     subscription::CoreSubscription,
     user::{BoxedValue, ResolveUser, UserDirectory, UserRef},
@@ -59,6 +61,7 @@ pub struct CoreMutation(
     session::SessionMutation,
     tree::MessageMutation,
     turn::ReplyMutation,
+    file::FileMutation,
 );
 
 /// The queries of a schema that is core alone.

@@ -1,7 +1,10 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+pub mod export;
+pub mod graft;
 pub mod list;
+pub mod native;
 pub mod style;
 mod tags;
 pub mod watch;
@@ -41,7 +44,8 @@ pub type SessionId = Id<SessionKind>;
 pub const MAX_CAST: usize = 8;
 
 /// How a story is driven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum SessionMode {
@@ -50,6 +54,7 @@ pub enum SessionMode {
 
 /// In which grammatical person the story is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum NarrativeVoice {
@@ -69,6 +74,8 @@ pub struct Session {
     #[sqlx(flatten)]
     pub settings: Settings,
     pub persona_id: Option<PersonaId>,
+    pub forked_from_id: Option<SessionId>,
+    pub forked_at_id: Option<MessageId>,
     pub head_id: Option<MessageId>,
     pub last_sequence: i64,
     pub version: i64,
@@ -79,7 +86,8 @@ pub struct Session {
 }
 
 /// What a player may change about a session at any time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the migration and the graph document each field")]
 pub struct Settings {
     pub title: Option<String>,
@@ -192,6 +200,8 @@ pub async fn create(
         mode: SessionMode::Sandbox,
         settings: new.settings,
         persona_id: Some(persona.id),
+        forked_from_id: None,
+        forked_at_id: None,
         head_id: None,
         last_sequence: 0,
         version: 1,
@@ -201,6 +211,7 @@ pub async fn create(
         deleted_at: None,
     };
     store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+    store::session::admit(&mut tx, &session).await?;
     for (position, character) in (0..).zip(&cast) {
         store::session::insert_cast(&mut tx, &cast_member(id, position, character)).await?;
     }

@@ -1,10 +1,11 @@
 //! How a player wants a story written: what every reply of a session keeps to. Pure.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use skald_base::{Result, graph::TextRule};
 
 /// How long a reply is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum ReplyLength {
@@ -14,7 +15,8 @@ pub enum ReplyLength {
 }
 
 /// In which tense the story is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum NarrativeTense {
@@ -23,7 +25,8 @@ pub enum NarrativeTense {
 }
 
 /// How a player wants a story written; what is absent is left to the story.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Style {
     /// How long replies are; as long as what the player writes if absent.
     #[sqlx(rename = "reply_length")]

@@ -1,7 +1,10 @@
 //! SQL on messages: nodes, paths, siblings.
 
 use chrono::{DateTime, Utc};
-use skald_base::{Db, Result, Tx, UserId, db::Source};
+use skald_base::{
+    Db, Result, Tx, UserId,
+    db::{Query, Source, by_powers},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -38,15 +41,26 @@ pub(crate) struct Sibling {
 }
 
 pub(crate) async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
+    insert_all(tx, std::slice::from_ref(message)).await
+}
+
+/// Stores messages, each after those that it names.
+pub(crate) async fn insert_all(tx: &mut Tx, messages: &[Message]) -> Result<()> {
     const SQL: &str = "
         INSERT INTO message (id, session_id, parent_id, depth, jump_id, jump_depth, role,
             author_name, author_avatar_url, author_user_id, author_persona_id,
             author_character_id, content, thought, status, revision, edited_from_id,
-            hidden_from_prompt, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19)";
+            hidden_from_prompt, created_at, edited_at)
+        VALUES (..)";
+    for some in by_powers(messages) {
+        tx.query(SQL).bind_rows(20, some, bind_row).execute().await?;
+    }
+    Ok(())
+}
+
+fn bind_row<'c>(query: Query<'c>, message: &Message) -> Query<'c> {
     let author = message.author.clone();
-    tx.query(SQL)
+    query
         .bind(message.id)
         .bind(message.session_id)
         .bind(message.parent_id)
@@ -66,9 +80,7 @@ pub(crate) async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
         .bind(message.edited_from_id)
         .bind(message.hidden_from_prompt)
         .bind(message.created_at)
-        .execute()
-        .await?;
-    Ok(())
+        .bind(message.edited_at)
 }
 
 pub(crate) async fn find(source: &mut impl Source, id: MessageId) -> Result<Option<Message>> {
@@ -225,6 +237,46 @@ pub(crate) async fn all_in_session(
     );
     let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
     Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+}
+
+/// How far a tree was read, level by level.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DepthCursor {
+    depth: i64,
+    at: DateTime<Utc>,
+    id: MessageId,
+}
+
+impl DepthCursor {
+    /// Before every message.
+    pub(crate) fn start() -> Self {
+        Self { depth: -1, at: DateTime::UNIX_EPOCH, id: MessageId::from_uuid(Uuid::nil()) }
+    }
+
+    /// After this message.
+    pub(crate) fn of(message: &Message) -> Self {
+        Self { depth: message.depth, at: message.created_at, id: message.id }
+    }
+}
+
+/// The living messages of a session, parents before their children.
+pub(crate) async fn by_depth(
+    db: &Db,
+    session: SessionId,
+    after: DepthCursor,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM message m
+          WHERE m.session_id = $1 AND (m.depth, m.created_at, m.id) > ($2, $3, $4)
+              AND m.deleted_at IS NULL
+          ORDER BY m.depth, m.created_at, m.id
+          LIMIT $5"
+    );
+    let query = db.read(SQL).bind(session).bind(after.depth).bind(after.at).bind(after.id);
+    Ok(query.bind(limit).all().await?)
 }
 
 /// The text a reply ended with.

@@ -7,6 +7,9 @@
 pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
+pub(crate) mod export;
+pub(crate) mod file;
+pub(crate) mod graft;
 pub(crate) mod message;
 pub(crate) mod outline;
 pub(crate) mod persona;

@@ -5,7 +5,10 @@
 //! overwrite what another one did since.
 
 use chrono::{DateTime, Utc};
-use skald_base::{Db, Dialect, Result, Tx, UserId, db::Source};
+use skald_base::{
+    Db, Dialect, Result, Tx, UserId,
+    db::{Query, Source, by_powers},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -55,6 +58,48 @@ pub(crate) async fn insert(tx: &mut Tx, reply: &Reply) -> Result<()> {
         .execute()
         .await?;
     Ok(())
+}
+
+/// Stores replies of messages that were written elsewhere: they have ended.
+pub(crate) async fn insert_ended(tx: &mut Tx, replies: &[Reply]) -> Result<()> {
+    const SQL: &str = "
+        INSERT INTO reply (message_id, session_id, user_id, job, model, attempt, stage, leased_by,
+            leased_until, stop_requested, draft_content, draft_thought, failure_code,
+            failure_message, retry_at, finish_reason, prompt_tokens, cached_tokens, output_tokens,
+            thought_tokens, cost, created_at, first_text_at, finished_at)
+        VALUES (..)";
+    for some in by_powers(replies) {
+        tx.query(SQL).bind_rows(24, some, bind_row).execute().await?;
+    }
+    Ok(())
+}
+
+fn bind_row<'c>(query: Query<'c>, reply: &Reply) -> Query<'c> {
+    query
+        .bind(reply.message_id)
+        .bind(reply.session_id)
+        .bind(reply.user_id)
+        .bind(reply.job.clone())
+        .bind(reply.model.clone())
+        .bind(reply.attempt)
+        .bind(reply.stage)
+        .bind(None::<Uuid>)
+        .bind(0_i64)
+        .bind(false)
+        .bind("")
+        .bind("")
+        .bind(reply.failure_code)
+        .bind(reply.failure_message.clone())
+        .bind(reply.retry_at)
+        .bind(reply.finish_reason)
+        .bind(reply.prompt_tokens)
+        .bind(reply.cached_tokens)
+        .bind(reply.output_tokens)
+        .bind(reply.thought_tokens)
+        .bind(reply.cost)
+        .bind(reply.created_at)
+        .bind(reply.first_text_at)
+        .bind(reply.finished_at.unwrap_or(reply.created_at))
 }
 
 pub(crate) async fn find(source: &mut impl Source, id: MessageId) -> Result<Option<Reply>> {
@@ -289,7 +334,8 @@ pub(crate) async fn take_over(
     Ok(query.bind(before).optional().await?)
 }
 
-async fn expired_before(db: &Db, which: Abandoned) -> Result<i64> {
+/// Leases that end before this moment have expired.
+pub(crate) async fn expired_before(db: &Db, which: Abandoned) -> Result<i64> {
     match which {
         Abandoned::All => Ok(i64::MAX),
         Abandoned::Expired => now_millis(&mut db.reader()).await,

@@ -11,8 +11,9 @@ macro_rules! columns {
     () => {
         "s.id, s.owner_id, s.mode, s.title, s.language, s.narrative_voice, s.relationship, \
          s.story_model, s.supervisor_model, s.fallback_model, s.reply_length, \
-         s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.head_id, \
-         s.last_sequence, s.version, s.created_at, s.last_activity_at, s.archived_at, s.deleted_at"
+         s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.forked_from_id, \
+         s.forked_at_id, s.head_id, s.last_sequence, s.version, s.created_at, \
+         s.last_activity_at, s.archived_at, s.deleted_at"
     };
 }
 
@@ -30,18 +31,16 @@ macro_rules! of_participant {
     };
 }
 
-/// Stores a session and makes its owner a participant.
+/// Stores a session. Nobody sees it before its owner is [admitted](admit).
 pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
     const SQL: &str = "
         INSERT INTO session (id, owner_id, mode, title, language, narrative_voice, relationship,
             story_model, supervisor_model, fallback_model, reply_length, narrative_tense,
-            atmosphere, instruction, persona_id, head_id, last_sequence, version, created_at,
-            last_activity_at, archived_at, deleted_at, title_folded)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, 0, $16,
-            $17, $18, NULL, NULL, $19)";
-    const PARTICIPANT: &str = "
-        INSERT INTO session_participant (session_id, user_id, role, joined_at)
-        VALUES ($1, $2, 'OWNER', $3)";
+            atmosphere, instruction, persona_id, forked_from_id, forked_at_id, head_id,
+            last_sequence, version, created_at, last_activity_at, archived_at, deleted_at,
+            title_folded)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL,
+            0, $18, $19, $20, NULL, NULL, $21)";
     let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
@@ -60,14 +59,24 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(settings.style.atmosphere)
         .bind(settings.style.instruction)
         .bind(session.persona_id)
+        .bind(session.forked_from_id)
+        .bind(session.forked_at_id)
         .bind(session.version)
         .bind(session.created_at)
         .bind(session.last_activity_at)
         .bind(folded)
         .execute()
         .await?;
-    let participant = tx.query(PARTICIPANT).bind(session.id).bind(session.owner_id);
-    participant.bind(session.created_at).execute().await?;
+    Ok(())
+}
+
+/// Makes the owner a participant: from here on the session is seen.
+pub(crate) async fn admit(tx: &mut Tx, session: &Session) -> Result<()> {
+    const SQL: &str = "
+        INSERT INTO session_participant (session_id, user_id, role, joined_at)
+        VALUES ($1, $2, 'OWNER', $3)";
+    let query = tx.query(SQL).bind(session.id).bind(session.owner_id);
+    query.bind(session.created_at).execute().await?;
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub type MessageId = Id<MessageKind>;
 
 /// What a message is in the story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum MessageRole {
@@ -55,6 +56,7 @@ impl MessageRole {
 
 /// How far the writing of a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sqlx(type_name = "text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum MessageStatus {

@@ -1,4 +1,5 @@
-//! What a crash left: replies whose writer is gone are ended or taken up.
+//! What a crash left: replies whose writer is gone are ended or taken up, sessions that were not
+//! made to the end are removed.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::{
     retry::MAX_TRIES,
     run,
 };
-use crate::{app::App, store, tree::MessageStatus};
+use crate::{app::App, session::graft, store, tree::MessageStatus};
 
 /// Which unfinished replies nobody writes any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub async fn at_start(app: &App) -> Result<()> {
         Dialect::Postgres => Abandoned::Expired,
     };
     let taken = sweep(app, abandoned).await?;
+    graft::recover(app, abandoned).await?;
     if taken > 0 {
         tracing::info!(taken, "took up replies that an earlier process left");
     }
@@ -51,6 +53,10 @@ pub async fn run_sweeper(app: App) {
         if let Err(error) = sweep(&app, Abandoned::Expired).await {
             let error = error.describe();
             tracing::warn!(error, "cannot look for abandoned replies");
+        }
+        if let Err(error) = graft::recover(&app, Abandoned::Expired).await {
+            let error = error.describe();
+            tracing::warn!(error, "cannot look for sessions that nobody makes any more");
         }
     }
 }

@@ -17,13 +17,14 @@ use skald_base::{
     viewer::{Role, SignInKind, SignedIn, UserId},
 };
 use skald_core::{
-    App, Limits, Setup,
+    App, FileSettings, Files, Limits, Setup,
     graphql::{CoreSchema, core_schema, prepare},
     llm::{
         Llm,
         offline::{Offline, Pace},
     },
 };
+use tempfile::TempDir;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) schema: CoreSchema,
     requests: Arc<AtomicU64>,
+    /// Where files lie that were sent.
+    pub(crate) files: Arc<TempDir>,
 }
 
 /// What a world is built from.
@@ -57,12 +60,13 @@ pub(crate) struct Plan {
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
+    pub(crate) files: FileSettings,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let llm = Arc::new(Offline::new(Pace::Instant, true));
-        Self { llm, limits: Limits::default(), seed: 7 }
+        Self { llm, limits: Limits::default(), seed: 7, files: FileSettings::default() }
     }
 }
 
@@ -122,6 +126,7 @@ impl World {
     pub(crate) async fn open(db: Db, url: String, plan: Plan) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = Ids::seeded(clock.clone(), plan.seed);
+        let files = Arc::new(tempfile::tempdir().unwrap());
         let app = App::new(Setup {
             db: db.clone(),
             clock,
@@ -129,10 +134,12 @@ impl World {
             llm: plan.llm,
             lifecycle: Lifecycle::new(),
             limits: plan.limits,
+            files: Files::new(plan.files, files.path().to_owned()),
         });
         app.start().await.map_err(|error| error.describe()).unwrap();
         let schema = core_schema(Some(app.clone()));
-        Self { app, db, url, schema, requests: Arc::new(AtomicU64::new(plan.seed * 1_000_000)) }
+        let requests = Arc::new(AtomicU64::new(plan.seed * 1_000_000));
+        Self { app, db, url, schema, requests, files }
     }
 
     fn request(&self, who: Viewer, query: &str, variables: Value) -> Request {
@@ -389,6 +396,8 @@ fn mutation(name: &str) -> Mutation {
         "createCharacter" => (capital, true, CHARACTER),
         "updateCharacter" => (capital, false, CHARACTER),
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
+        "createUpload" => (capital, true, "upload { id url expiresAt maxBytes }"),
+        "exportSession" => (capital, false, "export { url expiresAt fileName }"),
         "createSession" => (capital, true, SESSION),
         "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),
         "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" => (capital, true, TURN),

@@ -15,7 +15,9 @@
 mod client;
 mod durable;
 mod events;
+mod file;
 mod gemini;
+mod graft;
 mod graph;
 mod harness;
 mod hearing;

@@ -173,6 +173,24 @@ const REACHES: &[Reach] = &{
                 session { id } errors { code message path } } }",
         ),
         reach(
+            "createUpload",
+            Nothing,
+            "mutation($r: String!) { createUpload(input: { fileName: \"a.json\",
+                clientRequestId: $r }) { upload { maxBytes } errors { code message path } } }",
+        ),
+        reach(
+            "exportSession",
+            Session,
+            "mutation($id: ID!) { exportSession(input: { sessionId: $id, format: NATIVE_JSON }) {
+                export { url } errors { code message path } } }",
+        ),
+        reach(
+            "exportSession",
+            Message,
+            "mutation($id: ID!, $own: ID!) { exportSession(input: { sessionId: $own, leafId: $id,
+                format: MARKDOWN }) { export { url } errors { code message path } } }",
+        ),
+        reach(
             "sendMessage",
             Session,
             "mutation($id: ID!, $r: String!) { sendMessage(input: { sessionId: $id, content: \"A\",

@@ -7,6 +7,7 @@ mod client;
 mod command_line;
 mod crowd;
 mod durability;
+mod files;
 mod models;
 mod real_clients;
 mod schema;

@@ -49,6 +49,7 @@ impl TestServer {
         let tokens = Tokens { revoked: revoked.clone(), user_agent: Arc::clone(&user_agent) };
         let shutdown = Shutdown::default();
         let router = Transport {
+            routes: axum::Router::new(),
             executor: toy::schema(Arc::clone(&signals), TimeLimit::new(&settings.requests)),
             authenticator: Arc::new(tokens),
             readiness: Arc::new(Missing(Arc::clone(&missing))),

@@ -25,6 +25,8 @@ fn scene(language: &str, cast: &[&str]) -> Scene {
         mode: SessionMode::Sandbox,
         settings: Settings { language: language.into(), ..Settings::default() },
         persona_id: None,
+        forked_from_id: None,
+        forked_at_id: None,
         head_id: None,
         last_sequence: 0,
         version: 1,

@@ -1,0 +1,127 @@
+//! Taking a session out: as a document that holds all of it, or as a text to read.
+//!
+//! A link is made first; what it leads to is written from the database page by page while it is
+//! read, and nothing is stored.
+
+mod markdown;
+mod native;
+mod prose;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::BoxStream};
+use skald_base::{Error, Result, Viewer};
+
+use super::Session;
+use crate::{
+    app::App,
+    file::{self, Link, name, token::Grant},
+    session::SessionId,
+    store,
+    tree::MessageId,
+};
+
+/// Messages that are read at once.
+const PAGE: i64 = 32;
+
+/// How a session is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the graph documents them")]
+pub enum ExportFormat {
+    NativeJson,
+    Markdown,
+}
+
+impl ExportFormat {
+    /// Its number in links, which are good across versions of the program.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::NativeJson => 1,
+            Self::Markdown => 3,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        [Self::NativeJson, Self::Markdown].into_iter().find(|format| format.code() == code)
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::NativeJson => "skald.json",
+            Self::Markdown => "md",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::NativeJson => "application/json",
+            Self::Markdown => "text/markdown; charset=utf-8",
+        }
+    }
+}
+
+/// What an export is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportWish {
+    /// Which session.
+    pub session: SessionId,
+    /// In which format.
+    pub format: ExportFormat,
+    /// Where the path ends, for formats that hold one path.
+    pub leaf: Option<MessageId>,
+}
+
+/// A file on its way out.
+pub struct Download {
+    /// What it is called.
+    pub file_name: String,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its bytes, made while they are read.
+    pub bytes: BoxStream<'static, Result<Bytes>>,
+}
+
+/// A link to a session as a file, and what the file is called.
+pub async fn link(app: &App, viewer: &Viewer, wish: ExportWish) -> Result<(Link, String)> {
+    let user = viewer.user()?.id;
+    let session = super::get(app, viewer, wish.session).await;
+    let session = session.map_err(|error| error.at("input.sessionId"))?;
+    let ExportWish { session: id, format, leaf } = wish;
+    if let Some(leaf) = leaf {
+        if format == ExportFormat::NativeJson {
+            let message = "this format holds the whole session, not one path";
+            return Err(Error::invalid("input.leafId", message));
+        }
+        let found = store::message::find(&mut app.db.reader(), leaf).await?;
+        found
+            .filter(|message| message.session_id == id && message.deleted_at.is_none())
+            .ok_or_else(|| Error::not_found("message").at("input.leafId"))?;
+    }
+    let file_name = file_name(app, &session, format).await?;
+    let grant = Grant::Export { user, session: id, format, leaf };
+    Ok((file::export_link(app, &grant, &file_name).await?, file_name))
+}
+
+/// What a link leads to; nothing if it allows nothing, or the session is not there any more.
+pub async fn download(app: &App, token: &str) -> Result<Option<Download>> {
+    let Some(Grant::Export { user, session, format, leaf }) = file::open(app, token).await? else {
+        return Ok(None);
+    };
+    let found = store::session::find(&mut app.db.reader(), session, user).await?;
+    let Some(session) = found else { return Ok(None) };
+    let file_name = file_name(app, &session, format).await?;
+    let bytes = match format {
+        ExportFormat::NativeJson => native::stream(app.clone(), session).boxed(),
+        ExportFormat::Markdown => markdown::stream(app.clone(), session, leaf).boxed(),
+    };
+    Ok(Some(Download { file_name, content_type: format.content_type(), bytes }))
+}
+
+/// After its title, or after who is on stage.
+async fn file_name(app: &App, session: &Session, format: ExportFormat) -> Result<String> {
+    if let Some(title) = &session.settings.title {
+        return Ok(name::of_title(title, format.ending()));
+    }
+    let cast = store::session::cast(&mut app.db.reader(), &[session.id]).await?;
+    let names: Vec<String> = cast.into_iter().map(|member| member.name).collect();
+    Ok(name::of_title(&names.join(", "), format.ending()))
+}

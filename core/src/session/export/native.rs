@@ -1,0 +1,267 @@
+//! Writes a session in Skald's own format (`session::native`), from the root outwards.
+
+use std::collections::HashMap;
+
+use async_stream::try_stream;
+use bytes::Bytes;
+use futures_util::Stream;
+use serde::Serialize;
+use skald_base::{Error, Result};
+
+use super::PAGE;
+use crate::{
+    app::App,
+    character::{Card, CharacterId},
+    persona::{PersonaId, PersonaProfile},
+    session::{
+        Session,
+        native::{
+            AuthorRecord, CastRecord, FORMAT, FailureRecord, GenerationRecord, MAJOR, MINOR,
+            MessageRecord, RevisionRecord, SessionRecord,
+        },
+    },
+    store::{self, message::DepthCursor},
+    tree::{Message, MessageId, MessageStatus},
+    turn::{Reply, Speaker},
+};
+
+/// The document, piece by piece.
+pub(super) fn stream(app: App, session: Session) -> impl Stream<Item = Result<Bytes>> {
+    try_stream! {
+        let people = People::of(&app, &session).await?;
+        yield head(&app, &session, &people).await?;
+        let mut numbers = HashMap::new();
+        let mut after = DepthCursor::start();
+        loop {
+            let page = store::message::by_depth(&app.db, session.id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = DepthCursor::of(last);
+            yield lines(&app, &people, &mut numbers, page).await?;
+        }
+        yield tail(&app, &session, &numbers).await?;
+    }
+}
+
+/// Everybody a session knows, by content: two who are written alike are one.
+struct People {
+    personas: Vec<PersonaProfile>,
+    characters: Vec<Card>,
+    persona_places: HashMap<PersonaId, usize>,
+    character_places: HashMap<CharacterId, usize>,
+}
+
+impl People {
+    async fn of(app: &App, session: &Session) -> Result<Self> {
+        let cast = store::session::cast(&mut app.db.reader(), &[session.id]).await?;
+        let authors = store::export::authors(&app.db, session.id).await?;
+        let first: Vec<PersonaId> = session.persona_id.into_iter().collect();
+        let others: Vec<PersonaId> = authors.iter().filter_map(|(persona, _)| *persona).collect();
+        let rows = store::persona::by_ids(&app.db, &[&first[..], &others].concat()).await?;
+        let known = rows.into_iter().map(|row| (row.id, row.profile)).collect();
+        let (personas, persona_places) = places(&first, others, &known)?;
+        let first: Vec<CharacterId> =
+            cast.iter().filter_map(|member| member.character_id).collect();
+        let others: Vec<CharacterId> = authors.iter().filter_map(|(_, speaker)| *speaker).collect();
+        let rows = store::character::by_ids(&app.db, &[&first[..], &others].concat()).await?;
+        let known = rows.into_iter().map(|row| (row.id, row.card)).collect();
+        let (characters, character_places) = places(&first, others, &known)?;
+        Ok(Self { personas, characters, persona_places, character_places })
+    }
+}
+
+/// A list of people, each once, and where each id stands in it.
+///
+/// The first ones keep their order; the others are ordered by what is written about them, since
+/// their ids are not the same in every database.
+fn places<I, T>(
+    first: &[I],
+    others: Vec<I>,
+    known: &HashMap<I, T>,
+) -> Result<(Vec<T>, HashMap<I, usize>)>
+where
+    I: Copy + Eq + std::hash::Hash,
+    T: Clone + PartialEq + Serialize,
+{
+    let mut named = Vec::new();
+    for id in others {
+        if let Some(person) = known.get(&id) {
+            named.push((json(person)?, id));
+        }
+    }
+    named.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let order = first.iter().copied().chain(named.into_iter().map(|(_, id)| id));
+    let (mut list, mut places) = (Vec::new(), HashMap::new());
+    for id in order {
+        let Some(person) = known.get(&id) else { continue };
+        let place = list.iter().position(|other| other == person);
+        let place = place.unwrap_or_else(|| {
+            list.push(person.clone());
+            list.len() - 1
+        });
+        places.insert(id, place);
+    }
+    Ok((list, places))
+}
+
+/// Everything before the messages.
+async fn head(app: &App, session: &Session, people: &People) -> Result<Bytes> {
+    let cast = store::session::cast(&mut app.db.reader(), &[session.id]).await?;
+    let cast = cast.into_iter().map(|member| CastRecord {
+        name: member.name,
+        avatar_url: member.avatar_url,
+        character: member.character_id.and_then(|id| people.character_places.get(&id).copied()),
+    });
+    let record = SessionRecord {
+        mode: session.mode,
+        settings: session.settings.clone(),
+        created_at: session.created_at,
+        persona: session.persona_id.and_then(|id| people.persona_places.get(&id).copied()),
+        cast: cast.collect(),
+    };
+    let session = json(&record)?;
+    let mut text = format!(
+        "{{\"format\":\"{FORMAT}\",\"version\":\"{MAJOR}.{MINOR}\",\n\"session\":{session},\n"
+    );
+    list(&mut text, "personas", &people.personas)?;
+    list(&mut text, "characters", &people.characters)?;
+    text.push_str("\"messages\":[");
+    Ok(text.into())
+}
+
+/// A list with one line for each entry.
+fn list<T: Serialize>(text: &mut String, name: &str, entries: &[T]) -> Result<()> {
+    text.extend(["\"", name, "\":["]);
+    for (place, entry) in entries.iter().enumerate() {
+        text.push_str(if place == 0 { "\n" } else { ",\n" });
+        text.push_str(&json(entry)?);
+    }
+    text.push_str("],\n");
+    Ok(())
+}
+
+/// The lines of one page.
+async fn lines(
+    app: &App,
+    people: &People,
+    numbers: &mut HashMap<MessageId, usize>,
+    page: Vec<Message>,
+) -> Result<Bytes> {
+    let ids: Vec<MessageId> = page.iter().map(|message| message.id).collect();
+    let replies = store::reply::by_ids(&app.db, &ids).await?;
+    let mut replies: HashMap<_, _> =
+        replies.into_iter().map(|reply| (reply.message_id, reply)).collect();
+    let edited = page.iter().filter(|message| message.revision > 1).map(|message| message.id);
+    let mut revisions: HashMap<MessageId, Vec<RevisionRecord>> = HashMap::new();
+    let edited: Vec<_> = edited.collect();
+    for (id, content, created_at) in store::export::revisions(&app.db, &edited).await? {
+        revisions.entry(id).or_default().push(RevisionRecord { content, created_at });
+    }
+    let mut text = String::new();
+    for message in page {
+        // What was added above the page that is being read has no number: it came too late.
+        let parent = message.parent_id.map(|parent| numbers.get(&parent).copied());
+        if parent == Some(None) {
+            continue;
+        }
+        let number = numbers.len();
+        let (reply, before) = (replies.remove(&message.id), revisions.remove(&message.id));
+        let author = author_record(people, &message);
+        numbers.insert(message.id, number);
+        let edited_from = message.edited_from_id.and_then(|from| numbers.get(&from).copied());
+        let mut record = message_record(app, message, reply);
+        record = MessageRecord {
+            number,
+            parent: parent.flatten(),
+            author,
+            edited_from,
+            revisions: before.unwrap_or_default(),
+            ..record
+        };
+        text.push_str(if number == 0 { "\n" } else { ",\n" });
+        text.push_str(&json(&record)?);
+    }
+    Ok(text.into())
+}
+
+/// A message by itself. What is still being written goes out as it is so far, interrupted.
+fn message_record(app: &App, message: Message, reply: Option<Reply>) -> MessageRecord {
+    let mut record = MessageRecord {
+        number: 0,
+        parent: None,
+        role: message.role,
+        author: AuthorRecord::default(),
+        content: message.content,
+        thought: message.thought,
+        status: message.status,
+        hidden_from_prompt: message.hidden_from_prompt,
+        edited_from: None,
+        created_at: message.created_at,
+        edited_at: message.edited_at,
+        revisions: Vec::new(),
+        generation: None,
+    };
+    let Some(reply) = reply else { return record };
+    if message.status.is_running() {
+        record.status = MessageStatus::Interrupted;
+        record.content.clone_from(&reply.draft_content);
+        let thought = Some(reply.draft_thought.clone());
+        record.thought = thought.filter(|thought| !thought.is_empty());
+    }
+    record.generation = Some(generation_record(app, reply));
+    record
+}
+
+fn generation_record(app: &App, reply: Reply) -> GenerationRecord {
+    let tokens = |reply: &Reply| {
+        Some([
+            reply.prompt_tokens?,
+            reply.cached_tokens?,
+            reply.output_tokens?,
+            reply.thought_tokens?,
+        ])
+    };
+    GenerationRecord {
+        tokens: tokens(&reply),
+        failure: reply
+            .failure()
+            .map(|failure| FailureRecord { code: failure.code, message: failure.message }),
+        model: reply.model,
+        attempt: reply.attempt,
+        task: match reply.job.0.speaker {
+            Speaker::Narrator { task } => Some(task),
+            Speaker::Character { .. } => None,
+        },
+        instruction: reply.job.0.instruction,
+        temperature: reply.job.0.temperature,
+        finish_reason: reply.finish_reason,
+        cost: reply.cost,
+        created_at: reply.created_at,
+        first_text_at: reply.first_text_at,
+        finished_at: reply.finished_at.unwrap_or_else(|| app.clock.now()),
+    }
+}
+
+fn author_record(people: &People, message: &Message) -> AuthorRecord {
+    let author = &message.author;
+    AuthorRecord {
+        name: author.author_name.clone(),
+        avatar_url: author.author_avatar_url.clone(),
+        player: author.author_user_id.is_some(),
+        persona: author.author_persona_id.and_then(|id| people.persona_places.get(&id).copied()),
+        character: author
+            .author_character_id
+            .and_then(|id| people.character_places.get(&id).copied()),
+    }
+}
+
+/// Everything after the messages.
+async fn tail(app: &App, session: &Session, numbers: &HashMap<MessageId, usize>) -> Result<Bytes> {
+    let tips = store::export::tips(&app.db, session.id).await?;
+    let tips: Vec<usize> = tips.iter().filter_map(|leaf| numbers.get(leaf).copied()).collect();
+    let head = session.head_id.and_then(|head| numbers.get(&head));
+    Ok(format!("],\n\"head\":{},\n\"tips\":{}}}\n", json(&head)?, json(&tips)?).into())
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Internal(format!("export: {error}")))
+}

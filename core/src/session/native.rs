@@ -1,0 +1,178 @@
+//! Skald's own format: one JSON document that holds all of a session. Pure.
+//!
+//! People stand in it by what is written about them, messages by their number in the document,
+//! parents before their children. No id of a database is in it, so it can be read anywhere. Each
+//! person and each message is one line, for those who look at it; readers need not rely on that.
+//!
+//! A reader takes every document of its major version. Fields that came with a later minor
+//! version are told to the player and left out.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{SessionMode, Settings};
+use crate::{
+    tree::{MessageRole, MessageStatus},
+    turn::{FailureCode, Finish, NarratorTask},
+};
+
+/// The first word of a document.
+pub const FORMAT: &str = "skald-session";
+/// Counts changes that an older reader would misread.
+pub const MAJOR: u32 = 1;
+/// Counts fields that an older reader may leave out.
+pub const MINOR: u32 = 0;
+
+/// What a document says of the session itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionRecord {
+    /// How the story is driven.
+    pub mode: SessionMode,
+    /// Title, language, style and so on.
+    pub settings: Settings,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// Whom the player plays, by their place in the list of personas.
+    #[serde(default)]
+    pub persona: Option<usize>,
+    /// Who is on stage, in order.
+    #[serde(default)]
+    pub cast: Vec<CastRecord>,
+}
+
+/// A character on stage, with name and picture as they were when it joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CastRecord {
+    /// The name on the bill.
+    pub name: String,
+    /// The picture on the bill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// Its place in the list of characters; none if it is gone for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub character: Option<usize>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageRecord {
+    /// Its number: 0, 1, 2 … in the order of the document.
+    pub number: usize,
+    /// The number of the message it answers; none at a root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<usize>,
+    /// What it is in the story.
+    pub role: MessageRole,
+    /// Who wrote it, as they were then.
+    pub author: AuthorRecord,
+    /// Its text.
+    pub content: String,
+    /// Hidden reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thought: Option<String>,
+    /// How its writing ended.
+    pub status: MessageStatus,
+    /// Whether models are not told it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hidden_from_prompt: bool,
+    /// The number of the message it is an edited version of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_from: Option<usize>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it was last edited in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<DateTime<Utc>>,
+    /// What it said before, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<RevisionRecord>,
+    /// How a model wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationRecord>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorRecord {
+    /// The name.
+    pub name: String,
+    /// The picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// Whether the player wrote it with their own hand.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub player: bool,
+    /// Whom the player played, by their place in the list of personas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<usize>,
+    /// Which character, by its place in the list of characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub character: Option<usize>,
+}
+
+/// What a message said before it was edited in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionRecord {
+    /// The text.
+    pub content: String,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}
+
+/// How a model wrote a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerationRecord {
+    /// The model.
+    pub model: String,
+    /// The attempt that ended it, from 1.
+    pub attempt: i64,
+    /// The narrator's task; none if a character spoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<NarratorTask>,
+    /// An instruction for this reply alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instruction: Option<String>,
+    /// How freely words were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// Why it ended, if it ended well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_reason: Option<Finish>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureRecord>,
+    /// Tokens of the prompt, of it cached, of the text, of the thought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<[i64; 4]>,
+    /// What it cost, in billionths of a US dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<i64>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When its first word came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_text_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+}
+
+/// Why a reply failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureRecord {
+    /// The reason, as a code.
+    pub code: FailureCode,
+    /// The reason, as a sentence.
+    pub message: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
