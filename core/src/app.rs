@@ -10,6 +10,7 @@ use crate::{
     calibration::Calibrations,
     character::examples,
     events::Live,
+    library::LibraryFeed,
     llm::{Llm, Model, ModelRole},
     session::list::fold_titles,
     turn::{flush, recovery, reply::Replies},
@@ -35,6 +36,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The live feeds of sessions.
     pub live: Live,
+    /// The live feeds of libraries.
+    pub library: LibraryFeed,
     /// The replies that this process writes.
     pub replies: Replies,
     /// How models' tokenizers weigh.
@@ -86,6 +89,7 @@ impl App {
             lifecycle,
             limits,
             live,
+            library: LibraryFeed::default(),
             replies,
             calibrations,
         }))

@@ -13,6 +13,7 @@
 //! llm                     models that write
 //! usage                   what they cost
 //! events                  the stored log and the live feed
+//! library                 what changes on a player's lists, for those who watch them
 //! request                 doing a thing once, however often it is asked
 //! ```
 //!
@@ -25,6 +26,7 @@ pub mod character;
 pub mod events;
 mod fold;
 pub mod graphql;
+pub mod library;
 pub mod llm;
 pub mod patch;
 pub mod persona;

@@ -10,6 +10,7 @@ mod connection;
 mod context;
 mod event;
 mod generation;
+mod library;
 mod loaders;
 mod message;
 mod model;

@@ -7,6 +7,7 @@
 pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
+pub(crate) mod library;
 pub(crate) mod message;
 pub(crate) mod outline;
 pub(crate) mod persona;

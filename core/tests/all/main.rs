@@ -20,6 +20,7 @@ mod graph;
 mod harness;
 mod hearing;
 mod library;
+mod library_events;
 mod openai;
 mod outline;
 mod persona;
