@@ -12,6 +12,7 @@ use crate::{
     events::Live,
     library::LibraryFeed,
     llm::{Llm, Model, ModelRole},
+    purge,
     session::list::fold_titles,
     turn::{flush, recovery, reply::Replies},
 };
@@ -44,7 +45,7 @@ pub struct Parts {
     pub calibrations: Calibrations,
 }
 
-/// What one player or session may do at once.
+/// What one player or session may do at once, and how long things are kept.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -54,11 +55,27 @@ pub struct Limits {
     pub replies_per_user: i64,
     /// Replies being written in one session at most. Default 4.
     pub replies_per_session: i64,
+    /// Events kept in a session's log at least; older ones are dropped once an hour. 0 keeps all.
+    /// Default 10000.
+    pub events_per_session: u32,
+    /// Events replayed to a client at most: one that missed more has to read the session again.
+    /// Default 1000.
+    pub replay_events: u32,
+    /// Days for which what was deleted can be restored; then it is erased for good, and what is
+    /// kept for repeated requests goes at the same age. 0 erases nothing, ever. Default 30.
+    pub purge_after_days: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 64 * 1024, replies_per_user: 8, replies_per_session: 4 }
+        Self {
+            message_bytes: 64 * 1024,
+            replies_per_user: 8,
+            replies_per_session: 4,
+            events_per_session: 10_000,
+            replay_events: 1_000,
+            purge_after_days: 30,
+        }
     }
 }
 
@@ -104,6 +121,12 @@ impl App {
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));
         Ok(())
+    }
+
+    /// Begins to erase what was deleted long ago, now and every hour: call it once players are let
+    /// in, so that they do not wait for it.
+    pub fn start_purge(&self) {
+        self.lifecycle.spawn(purge::run(self.clone()));
     }
 
     /// The model with this id.

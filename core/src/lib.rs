@@ -14,6 +14,7 @@
 //! usage                   what they cost
 //! events                  the stored log and the live feed
 //! library                 what changes on a player's lists, for those who watch them
+//! purge                   what erases what was deleted long ago
 //! request                 doing a thing once, however often it is asked
 //! ```
 //!
@@ -31,6 +32,7 @@ pub mod llm;
 pub mod patch;
 pub mod persona;
 pub mod prompt;
+pub mod purge;
 pub mod request;
 pub mod session;
 mod store;

@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) transport: Settings,
     /// Accounts, tokens and throttling.
     pub(crate) auth: AuthConfig,
-    /// What one player or session may do at once.
+    /// What one player or session may do at once, and how long things are kept.
     pub(crate) limits: Limits,
     /// The storyteller that needs no key.
     pub(crate) offline: OfflineConfig,

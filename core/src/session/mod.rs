@@ -25,7 +25,7 @@ use crate::{
     patch::{Patch, check_version},
     persona::{Persona, PersonaId},
     prompt::macros::Names,
-    request, store,
+    purge, request, store,
     tree::{Author, MessageId, MessageRole, MessageStatus},
 };
 
@@ -346,9 +346,10 @@ pub async fn delete(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session
     Ok(session)
 }
 
-/// Brings a deleted session back as it was.
+/// Brings a deleted session back as it was, unless it was deleted too long ago.
 pub async fn restore(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session> {
     let mut change = SessionChange::open_deleted(app, viewer, id).await?;
+    purge::check_restorable(app, change.session.deleted_at, || Error::not_found("session"))?;
     change.session.deleted_at = None;
     change.session.version += 1;
     store::session::update(&mut change.tx, &change.session).await?;

@@ -12,6 +12,7 @@ pub(crate) mod message;
 pub(crate) mod outline;
 pub(crate) mod persona;
 pub(crate) mod prompt;
+pub(crate) mod purge;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod session;

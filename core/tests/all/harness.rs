@@ -57,12 +57,13 @@ pub(crate) struct Plan {
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let llm = Arc::new(Offline::new(Pace::Instant, true));
-        Self { llm, limits: Limits::default(), seed: 7 }
+        Self { llm, limits: Limits::default(), seed: 7, clock: Arc::new(SystemClock) }
     }
 }
 
@@ -120,7 +121,7 @@ pub(crate) async fn story_with<T>(plan: impl Fn() -> (Plan, T), tell: impl Async
 
 impl World {
     pub(crate) async fn open(db: Db, url: String, plan: Plan) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = plan.clock;
         let ids = Ids::seeded(clock.clone(), plan.seed);
         let app = App::new(Setup {
             db: db.clone(),

@@ -27,6 +27,7 @@ mod persona;
 mod privacy;
 mod prompt;
 mod providers;
+mod purge;
 mod refusal;
 mod resume;
 mod script;
