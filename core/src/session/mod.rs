@@ -76,6 +76,7 @@ pub struct Session {
     pub last_activity_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub deleted_at: Option<DateTime<Utc>>,
+    pub title_folded: String,
 }
 
 /// What a player may change about a session at any time.
@@ -134,7 +135,7 @@ pub struct SessionPatch {
 
 impl Settings {
     /// The title in the form by which it is searched and ordered; empty without one.
-    pub fn folded_title(&self) -> String {
+    fn folded_title(&self) -> String {
         fold(self.title.as_deref().unwrap_or_default())
     }
 
@@ -186,6 +187,7 @@ pub async fn create(
     let persona = choose_persona(&mut tx, viewer, new.persona_id).await?;
     let cast = load_cast(&mut tx, viewer, &new.character_ids).await?;
     let now = app.clock.now();
+    let title_folded = new.settings.folded_title();
     let session = Session {
         id,
         owner_id: user.id,
@@ -199,6 +201,7 @@ pub async fn create(
         last_activity_at: now,
         archived_at: None,
         deleted_at: None,
+        title_folded,
     };
     store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
     for (position, character) in (0..).zip(&cast) {
@@ -318,6 +321,7 @@ pub async fn update(
     let before = change.session.settings.clone();
     patch.settings.apply(&mut change.session.settings);
     change.session.settings.check(app, &before)?;
+    change.session.title_folded = change.session.settings.folded_title();
     change.session.persona_id = persona.or(change.session.persona_id);
     if let Some(archived) = patch.archived {
         // Put away again, it keeps the moment of the first time.

@@ -12,7 +12,8 @@ macro_rules! columns {
         "s.id, s.owner_id, s.mode, s.title, s.language, s.narrative_voice, s.relationship, \
          s.story_model, s.supervisor_model, s.fallback_model, s.reply_length, \
          s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.head_id, \
-         s.last_sequence, s.version, s.created_at, s.last_activity_at, s.archived_at, s.deleted_at"
+         s.last_sequence, s.version, s.created_at, s.last_activity_at, s.archived_at, \
+         s.deleted_at, s.title_folded"
     };
 }
 
@@ -42,7 +43,6 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
     const PARTICIPANT: &str = "
         INSERT INTO session_participant (session_id, user_id, role, joined_at)
         VALUES ($1, $2, 'OWNER', $3)";
-    let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -63,7 +63,7 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.version)
         .bind(session.created_at)
         .bind(session.last_activity_at)
-        .bind(folded)
+        .bind(session.title_folded.clone())
         .execute()
         .await?;
     let participant = tx.query(PARTICIPANT).bind(session.id).bind(session.owner_id);
@@ -119,7 +119,6 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
             atmosphere = $11, instruction = $12, persona_id = $13, version = $14, deleted_at = $15,
             archived_at = $16, title_folded = $17
         WHERE id = $1";
-    let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -138,7 +137,7 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.version)
         .bind(session.deleted_at)
         .bind(session.archived_at)
-        .bind(folded)
+        .bind(session.title_folded.clone())
         .execute()
         .await?;
     Ok(())
