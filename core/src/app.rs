@@ -11,7 +11,9 @@ use crate::{
     character::examples,
     events::Live,
     file::{self, Files, upload},
+    library::LibraryFeed,
     llm::{Llm, Model, ModelRole},
+    purge,
     session::list::fold_titles,
     turn::{flush, recovery, reply::Replies},
 };
@@ -36,6 +38,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The live feeds of sessions.
     pub live: Live,
+    /// The live feeds of libraries.
+    pub library: LibraryFeed,
     /// The replies that this process writes.
     pub replies: Replies,
     /// How models' tokenizers weigh.
@@ -44,7 +48,7 @@ pub struct Parts {
     pub files: Files,
 }
 
-/// What one player or session may do at once.
+/// What one player or session may do at once, and how long things are kept.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -56,6 +60,15 @@ pub struct Limits {
     pub replies_per_session: i64,
     /// Sessions being forked or imported for one player at most. Default 2.
     pub grafts_per_user: i64,
+    /// Events kept in a session's log at least; older ones are dropped once an hour. 0 keeps all.
+    /// Default 10000.
+    pub events_per_session: u32,
+    /// Events replayed to a client at most: one that missed more has to read the session again.
+    /// Default 1000.
+    pub replay_events: u32,
+    /// Days for which what was deleted can be restored; then it is erased for good, and what is
+    /// kept for repeated requests goes at the same age. 0 erases nothing, ever. Default 30.
+    pub purge_after_days: u32,
 }
 
 impl Default for Limits {
@@ -65,6 +78,9 @@ impl Default for Limits {
             replies_per_user: 8,
             replies_per_session: 4,
             grafts_per_user: 2,
+            events_per_session: 10_000,
+            replay_events: 1_000,
+            purge_after_days: 30,
         }
     }
 }
@@ -97,6 +113,7 @@ impl App {
             lifecycle,
             limits,
             live,
+            library: LibraryFeed::default(),
             replies,
             calibrations,
             files,
@@ -114,6 +131,12 @@ impl App {
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));
         Ok(())
+    }
+
+    /// Begins to erase what was deleted long ago, now and every hour: call it once players are let
+    /// in, so that they do not wait for it.
+    pub fn start_purge(&self) {
+        self.lifecycle.spawn(purge::run(self.clone()));
     }
 
     /// The model with this id.

@@ -13,6 +13,8 @@
 //! llm                     models that write
 //! usage                   what they cost
 //! events                  the stored log and the live feed
+//! library                 what changes on a player's lists, for those who watch them
+//! purge                   what erases what was deleted long ago
 //! request                 doing a thing once, however often it is asked
 //! file                    what is sent and fetched over HTTP, and the links to it
 //! ```
@@ -29,10 +31,12 @@ pub mod file;
 mod fold;
 pub mod graphql;
 pub mod http;
+pub mod library;
 pub mod llm;
 pub mod patch;
 pub mod persona;
 pub mod prompt;
+pub mod purge;
 pub mod request;
 pub mod session;
 mod store;

@@ -3,12 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use skald_base::{
-    Error, Id, Kind, Result, UserId, Viewer,
+    Error, Id, Kind, Result, Tx, UserId, Viewer,
     graph::{ClientRequestId, Page, Slice, TextRule},
 };
 use sqlx::types::Json;
 
-use crate::{app::App, request, store};
+use crate::{
+    app::App,
+    library::{self, Change, LibraryNode},
+    request, store,
+};
 
 /// Marks ids of personas.
 pub enum PersonaKind {}
@@ -110,8 +114,9 @@ pub async fn create(
     let now = app.clock.now();
     let first = !store::persona::any(&mut tx, user.id).await?;
     let is_default = new.is_default || first;
+    let mut changes = Vec::new();
     if is_default {
-        store::persona::clear_default(&mut tx, user.id).await?;
+        changes = clear_default(&mut tx, user.id).await?;
     }
     let persona = Persona {
         id,
@@ -124,7 +129,8 @@ pub async fn create(
         deleted_at: None,
     };
     store::persona::insert(&mut tx, &persona).await.map_err(request::id_taken)?;
-    tx.commit().await?;
+    changes.push((id.into(), Change::Added));
+    library::commit(app, tx, user.id, &changes).await?;
     Ok(persona)
 }
 
@@ -158,14 +164,16 @@ pub async fn update(
     persona.profile.check()?;
     persona.version += 1;
     persona.updated_at = app.clock.now();
+    let mut changes = Vec::new();
     if let Some(is_default) = patch.is_default {
-        if is_default {
-            store::persona::clear_default(&mut tx, user.id).await?;
+        if is_default && !persona.is_default {
+            changes = clear_default(&mut tx, user.id).await?;
         }
         persona.is_default = is_default;
     }
     store::persona::update(&mut tx, &persona).await?;
-    tx.commit().await?;
+    changes.push((id.into(), Change::Changed));
+    library::commit(app, tx, user.id, &changes).await?;
     Ok(persona)
 }
 
@@ -176,6 +184,12 @@ pub async fn delete(app: &App, viewer: &Viewer, id: PersonaId) -> Result<Persona
     let found = store::persona::lock(&mut tx, id, user.id).await?;
     found.ok_or_else(|| Error::not_found("persona").at("input.id"))?;
     store::persona::delete(&mut tx, id, app.clock.now()).await?;
-    tx.commit().await?;
+    library::commit(app, tx, user.id, &[(id.into(), Change::Removed)]).await?;
     Ok(id)
+}
+
+/// Makes the default persona, if there is one, an ordinary one; that changes it, too.
+async fn clear_default(tx: &mut Tx, user: UserId) -> Result<Vec<(LibraryNode, Change)>> {
+    let cleared = store::persona::clear_default(tx, user).await?;
+    Ok(cleared.into_iter().map(|id| (id.into(), Change::Changed)).collect())
 }

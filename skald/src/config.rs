@@ -48,7 +48,7 @@ pub(crate) struct Config {
     pub(crate) transport: Settings,
     /// Accounts, tokens and throttling.
     pub(crate) auth: AuthConfig,
-    /// What one player or session may do at once.
+    /// What one player or session may do at once, and how long things are kept.
     pub(crate) limits: Limits,
     /// What players may send and fetch as files.
     pub(crate) files: FileSettings,

@@ -62,6 +62,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     let stop = shutdown.clone();
     let server = serve(listener, router, shutdown.clone());
     greet(&config, &databases, &app, &format!("http://{address}/"));
+    app.start_purge();
     if config.providers.is_empty() {
         lifecycle.spawn(nearby::offer(lifecycle.clone()));
     }

@@ -10,6 +10,7 @@ use sqlx::types::Json;
 
 use crate::{
     app::App,
+    library::{self, Change},
     patch::{Patch, check_tags, check_version},
     request, store,
 };
@@ -179,7 +180,7 @@ pub async fn create(
         deleted_at: None,
     };
     store::character::insert(&mut tx, &character).await.map_err(request::id_taken)?;
-    tx.commit().await?;
+    library::commit(app, tx, user.id, &[(id.into(), Change::Added)]).await?;
     Ok(character)
 }
 
@@ -218,7 +219,7 @@ pub async fn update(
     character.version += 1;
     character.updated_at = app.clock.now();
     store::character::update(&mut tx, &character).await?;
-    tx.commit().await?;
+    library::commit(app, tx, viewer.user()?.id, &[(id.into(), Change::Changed)]).await?;
     Ok(character)
 }
 
@@ -229,7 +230,7 @@ pub async fn delete(app: &App, viewer: &Viewer, id: CharacterId) -> Result<Chara
     character.deleted_at = Some(app.clock.now());
     character.version += 1;
     store::character::update(&mut tx, &character).await?;
-    tx.commit().await?;
+    library::commit(app, tx, viewer.user()?.id, &[(id.into(), Change::Removed)]).await?;
     Ok(id)
 }
 

@@ -131,8 +131,8 @@ event! {
     CaughtUp {}
 }
 event! {
-    /// The log does not reach back to `after`: read the session again. What
-    /// follows happened after `sequence`.
+    /// The log does not reach back to `after`, or you missed more than is
+    /// replayed: read the session again. What follows happened after `sequence`.
     ResyncNeeded {}
 }
 event! {

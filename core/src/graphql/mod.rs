@@ -11,6 +11,7 @@ mod context;
 mod event;
 mod file;
 mod generation;
+mod library;
 mod loaders;
 mod message;
 mod model;

@@ -7,10 +7,12 @@ use skald_base::{Error, graph::parse_id};
 use super::{
     context::Graph,
     event::{Occasion, ReplyChannel, ReplyEvent, SessionEvent, ended, progress, session_event},
+    library::{LibraryEvent, library_event},
     message::Message,
 };
 use crate::{
     events::Channel,
+    library,
     session::{self, SessionId},
     tree::MessageId,
     turn::{
@@ -85,6 +87,22 @@ impl CoreSubscription {
         let (app, viewer) = (ctx.app().clone(), *ctx.viewer());
         let news = session::watch::watch(app, viewer, id, after, chosen(channels)).await?;
         Ok(news.map_err(Into::into).and_then(move |news| session_event(ctx, id, news)).boxed())
+    }
+
+    /// What changes among your personas, your own characters and your sessions, in order: it keeps
+    /// lists true, on a second device too.
+    ///
+    /// The first time subscribe without `after`, wait for `LibraryCaughtUp`, then read your lists;
+    /// later pass the `cursor` of the last event you saw. Of each node only the last change is
+    /// replayed. A session changes with everything that moves its `lastActivityAt`.
+    async fn library_events<'ctx>(
+        &self,
+        ctx: &'ctx Context<'ctx>,
+        #[graphql(desc = "The last cursor you have; from now on if absent.")] after: Option<String>,
+    ) -> Result<impl Stream<Item = Result<LibraryEvent>> + use<'ctx>> {
+        let news = library::watch::watch(ctx.app().clone(), *ctx.viewer(), after).await?;
+        let events = news.map_err(Into::into).and_then(move |news| library_event(ctx, news));
+        Ok(events.try_filter_map(|event| std::future::ready(Ok(event))).boxed())
     }
 }
 

@@ -81,6 +81,11 @@ impl Runs {
         Self(words.collect::<Vec<_>>().join(","))
     }
 
+    /// Runs as they were stored.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The numbers, in their order.
     pub fn numbers(&self) -> Vec<i64> {
         let runs = self.0.split(',').filter_map(|word| {

@@ -10,6 +10,7 @@ use super::{Session, SessionId};
 use crate::{
     app::App,
     events::EventBody,
+    library::{self, Change},
     store,
     tree::{Author, Message, MessageId, MessageRole, MessageStatus},
 };
@@ -23,6 +24,16 @@ pub struct SessionChange<'a> {
     /// The session as it was when it was locked, with this change's own edits.
     pub session: Session,
     events: Vec<EventBody>,
+    /// Whether it was new when it was locked, and whether it was deleted.
+    was: Was,
+}
+
+/// What a session was when it was locked, as far as its owner's list is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    New,
+    Listed,
+    Deleted,
 }
 
 impl<'a> SessionChange<'a> {
@@ -53,7 +64,12 @@ impl<'a> SessionChange<'a> {
 
     /// Goes on in a transaction that already holds the session.
     pub fn resume(app: &'a App, tx: Tx, session: Session) -> Self {
-        Self { app, tx, session, events: Vec::new() }
+        let was = match &session {
+            session if session.deleted_at.is_some() => Was::Deleted,
+            session if session.last_sequence == 0 => Was::New,
+            _ => Was::Listed,
+        };
+        Self { app, tx, session, events: Vec::new(), was }
     }
 
     /// Notes an event that becomes true with this change.
@@ -121,17 +137,38 @@ impl<'a> SessionChange<'a> {
         Ok(())
     }
 
+    /// What this change is to the list of the session's owner.
+    fn to_library(&self) -> Option<Change> {
+        match self.was {
+            _ if self.session.deleted_at.is_some() => Some(Change::Removed),
+            Was::New | Was::Deleted => Some(Change::Added),
+            Was::Listed if self.events.is_empty() => None,
+            Was::Listed => Some(Change::Changed),
+        }
+    }
+
     /// Stores the events, commits, and tells subscribers.
     pub async fn commit(mut self) -> Result<Session> {
         let now = self.app.clock.now();
-        let id = self.session.id;
+        let (id, owner) = (self.session.id, self.session.owner_id);
+        let to_library = self.to_library();
         let events = store::event::append(&mut self.tx, id, self.events, now).await?;
         if let Some(last) = events.last() {
             self.session.last_sequence = last.sequence;
             self.session.last_activity_at = now;
         }
+        // The owner's row is locked last, by everybody, and for no longer than a commit takes.
+        let noted = match to_library {
+            Some(change) => {
+                Some(library::note(&mut self.tx, owner, &[(id.into(), change)], now).await?)
+            }
+            None => None,
+        };
         self.tx.commit().await?;
         self.app.live.publish_stored(events);
+        if let Some(noted) = noted {
+            self.app.library.tell(&noted);
+        }
         Ok(self.session)
     }
 }

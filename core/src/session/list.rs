@@ -108,7 +108,7 @@ impl SessionOrder {
         let standing = match self.field {
             SessionField::LastActivity => session.last_activity_at.timestamp_micros().to_string(),
             SessionField::Created => session.created_at.timestamp_micros().to_string(),
-            SessionField::Title => session.settings.folded_title(),
+            SessionField::Title => session.title_folded.clone(),
         };
         format!("{}~{}~{standing}", self.word(), session.id)
     }

@@ -28,7 +28,7 @@ use crate::{
     patch::{Patch, check_version},
     persona::{Persona, PersonaId},
     prompt::macros::Names,
-    request, store,
+    purge, request, store,
     tree::{Author, MessageId, MessageRole, MessageStatus},
 };
 
@@ -83,6 +83,7 @@ pub struct Session {
     pub last_activity_at: DateTime<Utc>,
     pub archived_at: Option<DateTime<Utc>>,
     pub deleted_at: Option<DateTime<Utc>>,
+    pub title_folded: String,
 }
 
 /// What a player may change about a session at any time.
@@ -142,7 +143,7 @@ pub struct SessionPatch {
 
 impl Settings {
     /// The title in the form by which it is searched and ordered; empty without one.
-    pub fn folded_title(&self) -> String {
+    fn folded_title(&self) -> String {
         fold(self.title.as_deref().unwrap_or_default())
     }
 
@@ -194,6 +195,7 @@ pub async fn create(
     let persona = choose_persona(&mut tx, viewer, new.persona_id).await?;
     let cast = load_cast(&mut tx, viewer, &new.character_ids).await?;
     let now = app.clock.now();
+    let title_folded = new.settings.folded_title();
     let session = Session {
         id,
         owner_id: user.id,
@@ -209,6 +211,7 @@ pub async fn create(
         last_activity_at: now,
         archived_at: None,
         deleted_at: None,
+        title_folded,
     };
     store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
     store::session::admit(&mut tx, &session).await?;
@@ -329,6 +332,7 @@ pub async fn update(
     let before = change.session.settings.clone();
     patch.settings.apply(&mut change.session.settings);
     change.session.settings.check(app, &before)?;
+    change.session.title_folded = change.session.settings.folded_title();
     change.session.persona_id = persona.or(change.session.persona_id);
     if let Some(archived) = patch.archived {
         // Put away again, it keeps the moment of the first time.
@@ -357,9 +361,10 @@ pub async fn delete(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session
     Ok(session)
 }
 
-/// Brings a deleted session back as it was.
+/// Brings a deleted session back as it was, unless it was deleted too long ago.
 pub async fn restore(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session> {
     let mut change = SessionChange::open_deleted(app, viewer, id).await?;
+    purge::check_restorable(app, change.session.deleted_at, || Error::not_found("session"))?;
     change.session.deleted_at = None;
     change.session.version += 1;
     store::session::update(&mut change.tx, &change.session).await?;

@@ -19,9 +19,6 @@ use crate::{
     },
 };
 
-/// Stored events that are replayed at most; a longer gap is answered with a resync.
-const MAX_REPLAY: i64 = 1000;
-
 /// What a watcher of a session is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionNews {
@@ -66,11 +63,10 @@ pub async fn watch(
     let from = after.unwrap_or(last);
     Ok(try_stream! {
         let mut cursor = Cursor { app: app.clone(), id, sequence: from, replies: HashMap::new(), channels };
-        if from > last || last - from > MAX_REPLAY {
-            cursor.sequence = last;
-            yield cursor.news(What::ResyncNeeded);
+        if from > last || last - from > i64::from(app.limits.replay_events) {
+            yield cursor.resync(last);
         }
-        let replayed = cursor.replay().await?;
+        let replayed = cursor.replay(last).await?;
         cursor.find_running().await?;
         for news in replayed {
             yield news;
@@ -84,7 +80,7 @@ pub async fn watch(
                 Ok(LiveEvent::Stored(event)) => cursor.take_stored(event.clone()).await?,
                 Ok(LiveEvent::Reply(progress)) => cursor.take_progress(progress.clone()),
                 Err(Missed) => {
-                    let mut news = cursor.replay().await?;
+                    let mut news = cursor.replay_to_end().await?;
                     news.extend(cursor.look_at_replies());
                     news
                 }
@@ -119,7 +115,7 @@ impl Cursor {
             return Ok(Vec::new());
         }
         if event.sequence > self.sequence + 1 {
-            return self.replay().await;
+            return self.replay(event.sequence).await;
         }
         Ok(vec![self.stored(event)])
     }
@@ -143,17 +139,45 @@ impl Cursor {
         SessionNews { sequence: event.sequence, at: event.at, what: What::Stored(event.body.0) }
     }
 
-    /// Reads the log up to its end.
-    async fn replay(&mut self) -> Result<Vec<SessionNews>> {
+    /// Reads the log up to its end, which is at `last` or beyond; a resync where it was cut.
+    async fn replay(&mut self, last: i64) -> Result<Vec<SessionNews>> {
         let mut news = Vec::new();
+        let mut is_cut = false;
         loop {
             let page = store::event::after(&self.app.db, self.id, self.sequence, 200).await?;
             let full = page.len() == 200;
-            news.extend(page.into_iter().map(|event| self.stored(event)));
+            for event in page {
+                if event.sequence > self.sequence + 1 {
+                    is_cut = true;
+                    news.push(self.resync(last.max(event.sequence)));
+                } else if event.sequence == self.sequence + 1 {
+                    news.push(self.stored(event));
+                }
+            }
             if !full {
-                return Ok(news);
+                break;
             }
         }
+        if self.sequence < last {
+            is_cut = true;
+            news.push(self.resync(last));
+        }
+        if is_cut {
+            self.find_running().await?;
+        }
+        Ok(news)
+    }
+
+    /// Reads the log up to its end, wherever that is.
+    async fn replay_to_end(&mut self) -> Result<Vec<SessionNews>> {
+        let session = store::session::find_any(&mut self.app.db.reader(), self.id).await?;
+        self.replay(session.map_or(self.sequence, |session| session.last_sequence)).await
+    }
+
+    /// Goes on from `sequence`; what was before has to be read from the session itself.
+    fn resync(&mut self, sequence: i64) -> SessionNews {
+        self.sequence = sequence;
+        self.news(What::ResyncNeeded)
     }
 
     /// Finds the replies that were added before this watcher came and run still.

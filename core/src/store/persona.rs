@@ -78,10 +78,12 @@ pub(crate) async fn any(tx: &mut Tx, owner: UserId) -> Result<bool> {
     Ok(count > 0)
 }
 
-pub(crate) async fn clear_default(tx: &mut Tx, owner: UserId) -> Result<()> {
-    const SQL: &str = "UPDATE persona SET is_default = FALSE WHERE owner_id = $1 AND is_default";
-    tx.query(SQL).bind(owner).execute().await?;
-    Ok(())
+/// Which persona was the default.
+pub(crate) async fn clear_default(tx: &mut Tx, owner: UserId) -> Result<Option<PersonaId>> {
+    const SQL: &str = "
+        UPDATE persona SET is_default = FALSE WHERE owner_id = $1 AND is_default RETURNING id";
+    let row: Option<(PersonaId,)> = tx.query(SQL).bind(owner).optional().await?;
+    Ok(row.map(|(id,)| id))
 }
 
 pub(crate) async fn find(

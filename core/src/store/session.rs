@@ -13,7 +13,7 @@ macro_rules! columns {
          s.story_model, s.supervisor_model, s.fallback_model, s.reply_length, \
          s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.forked_from_id, \
          s.forked_at_id, s.head_id, s.last_sequence, s.version, s.created_at, \
-         s.last_activity_at, s.archived_at, s.deleted_at"
+         s.last_activity_at, s.archived_at, s.deleted_at, s.title_folded"
     };
 }
 
@@ -41,7 +41,6 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
             title_folded)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL,
             0, $18, $19, $20, NULL, NULL, $21)";
-    let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -64,7 +63,7 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.version)
         .bind(session.created_at)
         .bind(session.last_activity_at)
-        .bind(folded)
+        .bind(session.title_folded.clone())
         .execute()
         .await?;
     Ok(())
@@ -128,7 +127,6 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
             atmosphere = $11, instruction = $12, persona_id = $13, version = $14, deleted_at = $15,
             archived_at = $16, title_folded = $17
         WHERE id = $1";
-    let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -147,7 +145,7 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.version)
         .bind(session.deleted_at)
         .bind(session.archived_at)
-        .bind(folded)
+        .bind(session.title_folded.clone())
         .execute()
         .await?;
     Ok(())

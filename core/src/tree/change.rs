@@ -11,7 +11,7 @@ use super::{Message, MessageId, MessageRole, MessageStatus};
 use crate::{
     app::App,
     events::EventBody,
-    request,
+    purge, request,
     session::{
         Session, SessionId,
         change::{ParentPlace, SessionChange},
@@ -240,6 +240,7 @@ pub async fn restore(app: &App, viewer: &Viewer, id: MessageId) -> Result<(Sessi
     let Some(deletion) = message.deletion_id else {
         return Err(Error::conflict("the message is not deleted").at("input.messageId"));
     };
+    purge::check_restorable(app, message.deleted_at, missing)?;
     let root = store::message::deletion_root(&mut change.tx, change.session.id, deletion).await?;
     if let Some(parent) = root.parent_id {
         let parent = store::message::find(&mut change.tx, parent).await?.ok_or_else(missing)?;

@@ -61,12 +61,14 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
     pub(crate) files: FileSettings,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let llm = Arc::new(Offline::new(Pace::Instant, true));
-        Self { llm, limits: Limits::default(), seed: 7, files: FileSettings::default() }
+        let (clock, files) = (Arc::new(SystemClock), FileSettings::default());
+        Self { llm, limits: Limits::default(), seed: 7, files, clock }
     }
 }
 
@@ -124,7 +126,7 @@ pub(crate) async fn story_with<T>(plan: impl Fn() -> (Plan, T), tell: impl Async
 
 impl World {
     pub(crate) async fn open(db: Db, url: String, plan: Plan) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = plan.clock;
         let ids = Ids::seeded(clock.clone(), plan.seed);
         let files = Arc::new(tempfile::tempdir().unwrap());
         let app = App::new(Setup {

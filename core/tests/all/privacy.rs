@@ -275,6 +275,13 @@ const REACHES: &[Reach] = &{
             "subscription($id: ID!) { sessionEvents(sessionId: $id, after: 0) { sequence } }",
         ),
         reach(
+            "libraryEvents",
+            Nothing,
+            "subscription { libraryEvents(after: \"0\") { cursor
+                ... on LibraryNodeAdded { node { id } } ... on LibraryNodeChanged { node { id } }
+                ... on LibraryNodeRemoved { id } } }",
+        ),
+        reach(
             "session",
             Session,
             "query($id: ID!) { session(id: $id) { stats { messages } outline { nodes { excerpt } } } }",

@@ -33,6 +33,7 @@ fn scene(language: &str, cast: &[&str]) -> Scene {
         created_at: DateTime::UNIX_EPOCH,
         last_activity_at: DateTime::UNIX_EPOCH,
         archived_at: None,
+        title_folded: String::new(),
         deleted_at: None,
     };
     let member = |(position, name): (i64, &&str)| CastMember {

@@ -145,6 +145,7 @@ impl Stock {
     /// The rows of the session and its cast.
     fn plant(self, app: &App, claim: &Claim) -> (Session, Vec<CastMember>) {
         let now = app.clock.now();
+        let title_folded = self.settings.folded_title();
         let session = Session {
             id: self.id,
             owner_id: claim.user,
@@ -160,6 +161,7 @@ impl Stock {
             last_activity_at: now,
             archived_at: None,
             deleted_at: None,
+            title_folded,
         };
         let cast = (0..).zip(self.cast).map(|(position, member)| CastMember {
             session_id: session.id,
