@@ -9,6 +9,7 @@ mod character;
 mod connection;
 mod context;
 mod event;
+mod fork;
 mod generation;
 mod loaders;
 mod message;
@@ -54,6 +55,7 @@ pub struct CoreMutation(
     persona::PersonaMutation,
     character::CharacterMutation,
     session::SessionMutation,
+    fork::ForkMutation,
     tree::MessageMutation,
     turn::ReplyMutation,
 );

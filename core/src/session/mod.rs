@@ -1,6 +1,7 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+pub mod fork;
 pub mod graft;
 pub mod style;
 pub mod watch;

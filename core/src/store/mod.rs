@@ -7,6 +7,7 @@
 pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
+pub(crate) mod fork;
 pub(crate) mod graft;
 pub(crate) mod message;
 pub(crate) mod persona;

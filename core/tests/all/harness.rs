@@ -389,7 +389,7 @@ fn mutation(name: &str) -> Mutation {
         "createCharacter" => (capital, true, CHARACTER),
         "updateCharacter" => (capital, false, CHARACTER),
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
-        "createSession" => (capital, true, SESSION),
+        "createSession" | "forkSession" => (capital, true, SESSION),
         "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),
         "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" => (capital, true, TURN),
         "stopReply" => (capital, false, "reply { ...M }"),

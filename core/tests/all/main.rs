@@ -15,6 +15,7 @@
 mod client;
 mod durable;
 mod events;
+mod fork;
 mod gemini;
 mod graft;
 mod graph;
