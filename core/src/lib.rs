@@ -13,6 +13,7 @@
 //! llm                     models that write
 //! usage                   what they cost
 //! events                  the stored log and the live feed
+//! interchange             files of other programs (pure)
 //! request                 doing a thing once, however often it is asked
 //! ```
 //!
@@ -24,6 +25,7 @@ pub mod calibration;
 pub mod character;
 pub mod events;
 pub mod graphql;
+pub mod interchange;
 pub mod llm;
 pub mod patch;
 pub mod persona;
