@@ -15,6 +15,7 @@
 //! events                  the stored log and the live feed
 //! library                 what changes on a player's lists, for those who watch them
 //! purge                   what erases what was deleted long ago
+//! interchange             files of other programs (pure)
 //! request                 doing a thing once, however often it is asked
 //! file                    what is sent and fetched over HTTP, and the links to it
 //! ```
@@ -32,6 +33,7 @@ mod fold;
 pub mod graphql;
 pub mod http;
 pub mod library;
+pub mod interchange;
 pub mod llm;
 pub mod patch;
 pub mod persona;

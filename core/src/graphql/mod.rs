@@ -10,6 +10,7 @@ mod connection;
 mod context;
 mod event;
 mod file;
+mod fork;
 mod generation;
 mod library;
 mod loaders;
@@ -60,6 +61,7 @@ pub struct CoreMutation(
     persona::PersonaMutation,
     character::CharacterMutation,
     session::SessionMutation,
+    fork::ForkMutation,
     tree::MessageMutation,
     turn::ReplyMutation,
     file::FileMutation,

@@ -140,6 +140,18 @@ impl Session {
         Ok(Usage::from(sums))
     }
 
+    /// The session this one was forked from; null if it is no fork, or if that is gone or not yours.
+    async fn forked_from(&self, ctx: &Context<'_>) -> Option<Result<Session>> {
+        let loaded = ctx.loaders().load(self.0.forked_from_id?).await;
+        loaded.map(|found| found.map(Session)).map_err(Into::into).transpose()
+    }
+
+    /// The message of that session it was forked at; null if that is gone or not yours.
+    async fn forked_at(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        let loaded = ctx.loaders().load(self.0.forked_at_id?).await;
+        loaded.map(|found| found.map(Message)).map_err(Into::into).transpose()
+    }
+
     /// The messages that are being written now.
     async fn running_replies(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
         let ids = ctx.loaders().load(RunningKey(self.0.id)).await?.unwrap_or_default();
@@ -402,7 +414,7 @@ impl SessionMutation {
     }
 }
 
-fn respond(outcome: skald_base::Result<session::Session>) -> Result<SessionPayload> {
+pub(super) fn respond(outcome: skald_base::Result<session::Session>) -> Result<SessionPayload> {
     let (session, errors) = payload(outcome)?;
     Ok(SessionPayload { session: session.map(Session), errors })
 }

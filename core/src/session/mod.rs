@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod export;
+pub mod fork;
 pub mod graft;
 pub mod list;
 pub mod native;

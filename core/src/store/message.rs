@@ -21,6 +21,7 @@ macro_rules! columns {
          m.hidden_from_prompt, m.created_at, m.edited_at, m.deleted_at, m.deletion_id"
     };
 }
+pub(crate) use columns;
 
 /// A message on the way up from a leaf.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -9,6 +9,7 @@ pub(crate) mod character;
 pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod file;
+pub(crate) mod fork;
 pub(crate) mod graft;
 pub(crate) mod library;
 pub(crate) mod message;

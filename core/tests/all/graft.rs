@@ -31,7 +31,7 @@ async fn open(world: &World, request: &str) -> Result<Opened<u64>, UserErrorCode
     opened.map_err(code)
 }
 
-async fn graft(world: &World, request: &str) -> Graft<u64> {
+pub(crate) async fn graft(world: &World, request: &str) -> Graft<u64> {
     match open(world, request).await {
         Ok(Opened::New(graft)) => *graft,
         Ok(Opened::Made(id)) => panic!("{id} is made already"),
@@ -39,7 +39,7 @@ async fn graft(world: &World, request: &str) -> Graft<u64> {
     }
 }
 
-fn code(error: Error) -> UserErrorCode {
+pub(crate) fn code(error: Error) -> UserErrorCode {
     match &error {
         Error::User(user) => user.code,
         Error::Unauthenticated | Error::Database(_) | Error::Internal(_) => {
@@ -69,7 +69,7 @@ fn scion(world: &World, key: u64, parent: Option<u64>) -> Scion<u64> {
     }
 }
 
-async fn add_line(world: &World, graft: &mut Graft<u64>, length: u64) {
+pub(crate) async fn add_line(world: &World, graft: &mut Graft<u64>, length: u64) {
     for key in 0..length {
         graft.add(scion(world, key, key.checked_sub(1))).await.map_err(code).unwrap();
     }

@@ -400,7 +400,7 @@ fn mutation(name: &str) -> Mutation {
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
         "createUpload" => (capital, true, "upload { id url expiresAt maxBytes }"),
         "exportSession" => (capital, false, "export { url expiresAt fileName }"),
-        "createSession" => (capital, true, SESSION),
+        "createSession" | "forkSession" => (capital, true, SESSION),
         "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),
         "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" => (capital, true, TURN),
         "stopReply" => (capital, false, "reply { ...M }"),

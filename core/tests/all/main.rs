@@ -16,6 +16,7 @@ mod client;
 mod durable;
 mod events;
 mod file;
+mod fork;
 mod gemini;
 mod graft;
 mod graph;

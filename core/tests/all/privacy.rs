@@ -191,6 +191,20 @@ const REACHES: &[Reach] = &{
                 format: MARKDOWN }) { export { url } errors { code message path } } }",
         ),
         reach(
+            "forkSession",
+            Session,
+            "mutation($id: ID!, $r: String!) { forkSession(input: { sessionId: $id, messageId:
+                \"message_01h455vb4pex5vsknk084sn02q\", scope: SUBTREE, clientRequestId: $r }) {
+                session { id } errors { code message path } } }",
+        ),
+        reach(
+            "forkSession",
+            Message,
+            "mutation($id: ID!, $own: ID!, $r: String!) { forkSession(input: { sessionId: $own,
+                messageId: $id, scope: PATH, clientRequestId: $r }) {
+                session { id } errors { code message path } } }",
+        ),
+        reach(
             "sendMessage",
             Session,
             "mutation($id: ID!, $r: String!) { sendMessage(input: { sessionId: $id, content: \"A\",

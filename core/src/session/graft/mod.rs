@@ -24,6 +24,7 @@
 //! [`Scion`]; whoever copies something else that names messages asks
 //! [`Graft::made_of`] what became of each.
 
+mod clear;
 mod seat;
 
 use std::hash::Hash;
@@ -31,7 +32,11 @@ use std::hash::Hash;
 use chrono::{DateTime, SubsecRound, Utc};
 use skald_base::{Error, Result, Tx, UserError, UserErrorCode};
 
-use self::seat::{Refused, Seats, Taken};
+pub(crate) use self::clear::recover;
+use self::{
+    clear::clear,
+    seat::{Refused, Seats, Taken},
+};
 use super::{CastMember, Session, SessionId, SessionMode, Settings, change::SessionChange};
 use crate::{
     app::App,
@@ -40,7 +45,7 @@ use crate::{
     request::{self, Claim},
     store::{self, graft::OldText},
     tree::{Author, Message, MessageId, MessageRole, MessageStatus, Place},
-    turn::{Reply, recovery::Abandoned},
+    turn::Reply,
 };
 
 /// How long the process that makes a session may be silent before others clear it away.
@@ -49,8 +54,6 @@ pub(crate) const LEASE_MILLIS: i64 = 60_000;
 const BATCH: usize = 256;
 /// Bytes of text stored in one transaction, about.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Messages removed in one transaction.
-const REMOVED_AT_ONCE: i64 = 256;
 
 /// What a message is called where it comes from.
 pub trait Key: Copy + Eq + Hash + Send {}
@@ -377,38 +380,4 @@ impl Batch {
             deletion_id: None,
         });
     }
-}
-
-/// Removes what there is of a session that is not whole, in short transactions.
-async fn clear(app: &App, id: SessionId) {
-    if let Err(error) = try_clear(app, id).await {
-        let error = error.describe();
-        tracing::warn!(%id, error, "cannot remove half a session: it is tried again later");
-    }
-}
-
-async fn try_clear(app: &App, id: SessionId) -> Result<()> {
-    loop {
-        let mut tx = app.db.begin().await?;
-        if !store::graft::renew(&mut tx, id, app.replies.process()).await? {
-            return Ok(());
-        }
-        if store::graft::remove_some(&mut tx, id, REMOVED_AT_ONCE).await? > 0 {
-            tx.commit().await?;
-            continue;
-        }
-        store::graft::remove_rest(&mut tx, id).await?;
-        return Ok(tx.commit().await?);
-    }
-}
-
-/// Removes what processes that are gone left of sessions they made.
-pub(crate) async fn recover(app: &App, abandoned: Abandoned) -> Result<()> {
-    for id in store::graft::abandoned(&app.db, abandoned).await? {
-        if store::graft::take_over(&app.db, id, app.replies.process(), abandoned).await? {
-            tracing::info!(%id, "removes a session that was not made to the end");
-            clear(app, id).await;
-        }
-    }
-    Ok(())
 }
