@@ -11,6 +11,7 @@ use crate::{
     character::examples,
     events::Live,
     llm::{Llm, Model, ModelRole},
+    search,
     turn::{flush, recovery, reply::Replies},
 };
 
@@ -97,6 +98,7 @@ impl App {
         self.lifecycle.spawn(flush::run(self.clone()));
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));
+        self.lifecycle.spawn(search::indexer::run(self.clone()));
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 //! llm                     models that write
 //! usage                   what they cost
 //! events                  the stored log and the live feed
+//! text, search            words, folded and stemmed (pure); finding a message by them
 //! request                 doing a thing once, however often it is asked
 //! ```
 //!
@@ -29,8 +30,10 @@ pub mod patch;
 pub mod persona;
 pub mod prompt;
 pub mod request;
+pub mod search;
 pub mod session;
 mod store;
+pub mod text;
 pub mod tree;
 pub mod turn;
 pub mod usage;

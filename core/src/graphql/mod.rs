@@ -16,6 +16,7 @@ mod model;
 mod node;
 mod persona;
 mod prompt;
+mod search;
 mod session;
 mod settings;
 mod subscription;

@@ -12,6 +12,7 @@ pub(crate) mod persona;
 pub(crate) mod prompt;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod tip;
 pub(crate) mod usage;

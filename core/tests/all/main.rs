@@ -26,7 +26,9 @@ mod prompt;
 mod providers;
 mod refusal;
 mod resume;
+
 mod script;
+mod search;
 mod story;
 mod style;
 mod tree;
