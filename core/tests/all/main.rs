@@ -19,6 +19,7 @@ mod gemini;
 mod graph;
 mod harness;
 mod hearing;
+mod laws;
 mod openai;
 mod persona;
 mod privacy;
