@@ -13,7 +13,7 @@ use crate::{
     file::{self, Files, upload},
     library::LibraryFeed,
     llm::{Llm, Model, ModelRole},
-    purge,
+    purge, search,
     session::list::fold_titles,
     turn::{flush, recovery, reply::Replies},
 };
@@ -130,6 +130,7 @@ impl App {
         self.lifecycle.spawn(flush::run(self.clone()));
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));
+        self.lifecycle.spawn(search::indexer::run(self.clone()));
         Ok(())
     }
 

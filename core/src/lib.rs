@@ -16,6 +16,7 @@
 //! library                 what changes on a player's lists, for those who watch them
 //! purge                   what erases what was deleted long ago
 //! interchange             files of other programs (pure)
+//! text, search            words, folded and stemmed (pure); finding a message by them
 //! request                 doing a thing once, however often it is asked
 //! file                    what is sent and fetched over HTTP, and the links to it
 //! ```
@@ -32,16 +33,18 @@ pub mod file;
 mod fold;
 pub mod graphql;
 pub mod http;
-pub mod library;
 pub mod interchange;
+pub mod library;
 pub mod llm;
 pub mod patch;
 pub mod persona;
 pub mod prompt;
 pub mod purge;
 pub mod request;
+pub mod search;
 pub mod session;
 mod store;
+pub mod text;
 pub mod tree;
 pub mod turn;
 pub mod usage;

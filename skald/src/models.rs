@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use skald_base::config::Secret;
-use futures_util::future::try_join_all;
 use skald_core::llm::{
     Abilities, Listed, Llm, LlmErrorKind, ModelRole, RoleChoice,
     address::is_local,
@@ -63,7 +62,6 @@ async fn build(name: &str, config: &ProviderConfig, http: &Http) -> Result<Provi
     let base_url = config.base_url(name).ok_or(format!("providers.{name}.base_url is not set"))?;
     let key = config.key().map(|key| Secret::new(key.expose().trim()));
     let timeouts = config.timeouts.resolve(is_local(&base_url));
-    let http = &http.within(config.timeouts.total());
     let http = &http.within(config.timeouts.total());
     let (name, offer) = (name.to_owned(), config.offers());
     match config.api(&name) {

@@ -40,12 +40,12 @@ pub(super) fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize
 }
 
 /// The whole count, if the client asked for `totalCount`.
-pub(super) async fn total(
+pub(super) async fn total<T: Into<Option<i64>>>(
     ctx: &Context<'_>,
-    count: impl Future<Output = skald_base::Result<i64>>,
+    count: impl Future<Output = skald_base::Result<T>>,
 ) -> skald_base::Result<Option<i64>> {
     if ctx.look_ahead().field("totalCount").exists() {
-        return count.await.map(Some);
+        return count.await.map(Into::into);
     }
     Ok(None)
 }

@@ -85,6 +85,15 @@ pub(super) struct StatsKey(pub(super) SessionId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ChildrenKey(pub(super) MessageId);
 
+/// The last message that a message shares with the path to a head.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SharedKey {
+    /// The head.
+    pub(super) head: MessageId,
+    /// The message.
+    pub(super) message: MessageId,
+}
+
 /// The last messages of the path to a leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct PathKey {
@@ -326,6 +335,28 @@ impl Loader<ChildrenKey> for Batch {
         let rows = rows.into_iter().filter_map(|row| Some((ChildrenKey(row.parent_id?), row.id)));
         let groups = group(rows.collect(), |(key, _)| *key);
         Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<SharedKey> for Batch {
+    type Value = MessageId;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[SharedKey]) -> Loaded<SharedKey, MessageId> {
+        let mut by_head: HashMap<MessageId, Vec<MessageId>> = HashMap::new();
+        for key in keys {
+            by_head.entry(key.head).or_default().push(key.message);
+        }
+        let mut loaded = HashMap::new();
+        // One statement for each session, which has one head.
+        for (head, messages) in by_head {
+            let mut reader = self.app.db.reader();
+            let rows = store::message::common_ancestors(&mut reader, head, &messages).await?;
+            let keyed =
+                rows.into_iter().map(|(message, shared)| (SharedKey { head, message }, shared));
+            loaded.extend(keyed);
+        }
+        Ok(loaded)
     }
 }
 

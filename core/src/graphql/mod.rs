@@ -20,6 +20,7 @@ mod node;
 mod outline;
 mod persona;
 mod prompt;
+mod search;
 mod session;
 mod session_list;
 mod settings;

@@ -18,6 +18,7 @@ use super::{
     message::Message,
     outline::{self, Outline, SessionStats, outline_cost},
     persona::Persona,
+    search::{SearchHit, search_page},
     settings::{SessionSettings, SessionSettingsInput},
     usage::Usage,
     user::UserRef,
@@ -233,6 +234,27 @@ impl Session {
     #[graphql(complexity = "10 + child_complexity")]
     async fn stats(&self) -> SessionStats {
         SessionStats(self.0.id)
+    }
+
+    /// The messages that hold what you look for, newest texts first; 20 a page
+    /// unless told otherwise, 100 at most.
+    ///
+    /// Every word has to be there, in any of its forms (English and Russian are
+    /// known); the last one may be unfinished, from three letters on. What stands in quotation marks
+    /// has to be there in that order. Nothing else has a meaning of its own. All
+    /// branches are searched; deleted messages and replies that are still being
+    /// written are left out. A text without a word, or of more than 500 bytes,
+    /// is refused with `BAD_USER_INPUT`. More than 1,000 hits are not counted:
+    /// `totalCount` is null then.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    async fn search(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to look for.")] text: String,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<SearchHit>> {
+        search_page(ctx, &self.0, &text, forward(first, after)).await
     }
 
     /// What you set about how the story is written.

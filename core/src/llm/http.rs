@@ -21,8 +21,6 @@ use super::{LlmError, LlmErrorKind, address::is_local};
 const MAX_BODY: usize = 64 * 1024 * 1024;
 /// How long one call may take in all, unless somebody says otherwise.
 const TOTAL: Duration = Duration::from_mins(30);
-/// How long one call may take in all, unless somebody says otherwise.
-const TOTAL: Duration = Duration::from_mins(30);
 
 /// How long to wait for a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,7 +250,6 @@ impl Answer {
     pub async fn text(mut self) -> Result<String, LlmError> {
         let mut body = Vec::new();
         while let Some(piece) = self.piece().await? {
-            self.heard();
             self.heard();
             body.extend_from_slice(piece.as_ref());
             if body.len() > MAX_BODY {

@@ -27,14 +27,6 @@ impl Frame {
     }
 }
 
-impl Frame {
-    /// Whether it is more than a sign of life.
-    pub fn says_something(&self) -> bool {
-        let (Self::Data(text) | Self::Stray(text)) = self;
-        !text.trim().is_empty()
-    }
-}
-
 /// An event is longer than anything a model writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;

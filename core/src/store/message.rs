@@ -41,11 +41,12 @@ pub(crate) struct Sibling {
     pub(crate) role: MessageRole,
 }
 
+/// Stores a message.
 pub(crate) async fn insert(tx: &mut Tx, message: &Message) -> Result<()> {
     insert_all(tx, std::slice::from_ref(message)).await
 }
 
-/// Stores messages, each after those that it names.
+/// Stores messages, each after those that it names. Texts that are final can be found from here on.
 pub(crate) async fn insert_all(tx: &mut Tx, messages: &[Message]) -> Result<()> {
     const SQL: &str = "
         INSERT INTO message (id, session_id, parent_id, depth, jump_id, jump_depth, role,
@@ -55,6 +56,9 @@ pub(crate) async fn insert_all(tx: &mut Tx, messages: &[Message]) -> Result<()> 
         VALUES (..)";
     for some in by_powers(messages) {
         tx.query(SQL).bind_rows(20, some, bind_row).execute().await?;
+    }
+    for message in messages.iter().filter(|message| !message.status.is_running()) {
+        super::search::index(tx, (message.session_id, message.id), &message.content).await?;
     }
     Ok(())
 }
@@ -150,23 +154,34 @@ pub(crate) async fn ancestor_at(
     Ok(row.map(|(id,)| id))
 }
 
-/// The deepest message that is above (or is) both, in O(log depth) steps.
-///
-/// The deeper one walks up to the other's depth; then both go up together, by
-/// jumps as long as the jumps lead to different messages.
+/// The deepest message that is above (or is) both.
 pub(crate) async fn common_ancestor(
     source: &mut impl Source,
     one: MessageId,
     other: MessageId,
 ) -> Result<Option<MessageId>> {
+    let found = common_ancestors(source, one, &[other]).await?;
+    Ok(found.first().map(|(_, ancestor)| *ancestor))
+}
+
+/// Each of the others with the deepest message that is above (or is) both it and this one.
+///
+/// The deeper one walks up to the other's depth; then both go up together, by
+/// jumps as long as the jumps lead to different messages: O(log depth) steps.
+pub(crate) async fn common_ancestors(
+    source: &mut impl Source,
+    one: MessageId,
+    others: &[MessageId],
+) -> Result<Vec<(MessageId, MessageId)>> {
     const SQL: &str = "
-        WITH RECURSIVE pair (a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far) AS (
-            SELECT a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
+        WITH RECURSIVE pair (other, a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far)
+        AS (
+            SELECT b.id, a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
                 b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
             FROM message a, message b
-            WHERE a.id = $1 AND b.id = $2
+            WHERE a.id = $1 AND b.id IN (..)
             UNION ALL
-            SELECT a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
+            SELECT p.other, a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
                 b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
             FROM pair p
             JOIN message a ON a.id = CASE
@@ -183,9 +198,8 @@ pub(crate) async fn common_ancestor(
                 ELSE p.b_up END
             WHERE p.a <> p.b
         )
-        SELECT a FROM pair WHERE a = b";
-    let row: Option<(MessageId,)> = source.sql(SQL).bind(one).bind(other).optional().await?;
-    Ok(row.map(|(id,)| id))
+        SELECT other, a FROM pair WHERE a = b";
+    Ok(source.sql(SQL).bind(one).bind_list(others).all().await?)
 }
 
 /// The living siblings below these parents, in their order.
@@ -280,16 +294,20 @@ pub(crate) async fn by_depth(
     Ok(query.bind(limit).all().await?)
 }
 
-/// The text a reply ended with.
-pub(crate) async fn finish(tx: &mut Tx, id: MessageId, ending: &Ending) -> Result<()> {
+/// The text a reply ended with, which can be found from here on.
+pub(crate) async fn finish(
+    tx: &mut Tx,
+    (session, id): (SessionId, MessageId),
+    ending: &Ending,
+) -> Result<()> {
     const SQL: &str = "UPDATE message SET content = $2, thought = $3, status = $4 WHERE id = $1";
     let thought = (!ending.thought.is_empty()).then(|| ending.thought.clone());
     let query = tx.query(SQL).bind(id).bind(ending.content.clone()).bind(thought);
     query.bind(ending.status).execute().await?;
-    Ok(())
+    super::search::index(tx, (session, id), &ending.content).await
 }
 
-/// Replaces the text and keeps the old one as a revision.
+/// Replaces the text, in what search finds too, and keeps the old one as a revision.
 pub(crate) async fn revise(
     tx: &mut Tx,
     message: &Message,
@@ -305,7 +323,7 @@ pub(crate) async fn revise(
     let keep = tx.query(KEEP).bind(message.id).bind(message.revision);
     keep.bind(message.content.clone()).bind(written_at).execute().await?;
     tx.query(REPLACE).bind(message.id).bind(content.to_owned()).bind(now).execute().await?;
-    Ok(())
+    super::search::index(tx, (message.session_id, message.id), content).await
 }
 
 /// What a message said before, oldest first.

@@ -19,6 +19,7 @@ pub(crate) mod prompt;
 pub(crate) mod purge;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod session_list;
 pub(crate) mod tip;

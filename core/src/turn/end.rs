@@ -126,7 +126,8 @@ pub(super) async fn store_end(app: &App, reply: &Reply, ending: &Ending) -> Resu
     if !store::reply::finish(&mut change.tx, reply, process, ending, now).await? {
         return Ok(false);
     }
-    store::message::finish(&mut change.tx, reply.message_id, ending).await?;
+    let place = (reply.session_id, reply.message_id);
+    store::message::finish(&mut change.tx, place, ending).await?;
     if let Some(usage) = ending.usage {
         store_call(app, &mut change.tx, reply, usage).await?;
     }

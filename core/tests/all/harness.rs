@@ -81,7 +81,7 @@ pub(crate) struct Tale {
     pub(crate) greeting: String,
 }
 
-fn person(n: u128) -> Viewer {
+pub(crate) fn person(n: u128) -> Viewer {
     let uuid = Uuid::from_u128(0x019a_0000_0000_7000_8000_0000_0000_0000 | n);
     Viewer::User(SignedIn {
         id: UserId::from_uuid(uuid),

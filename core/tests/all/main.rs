@@ -22,6 +22,7 @@ mod graft;
 mod graph;
 mod harness;
 mod hearing;
+mod laws;
 mod library;
 mod library_events;
 mod openai;
@@ -33,7 +34,9 @@ mod providers;
 mod purge;
 mod refusal;
 mod resume;
+
 mod script;
+mod search;
 mod story;
 mod style;
 mod tree;

@@ -22,8 +22,8 @@ async fn purged_story(limits: Limits, tell: impl AsyncFn(&World, &TestClock, &Sc
     let plan = || {
         let clock = Arc::new(TestClock::new(DateTime::from_timestamp(1_750_000_000, 0).unwrap()));
         let (llm, script) = scripted();
-        let plan =
-            Plan { llm: Arc::new(llm), limits: limits.clone(), clock: clock.clone(), seed: 7 };
+        let (llm, limits, clock_of) = (Arc::new(llm), limits.clone(), clock.clone());
+        let plan = Plan { llm, limits, clock: clock_of, ..Plan::default() };
         (plan, (clock, script))
     };
     story_with(plan, async |world, (clock, script)| tell(world, &clock, &script).await).await;

@@ -258,9 +258,6 @@ fn read(mut answer: Answer, mut reading: Reading, notes: Notes) -> ChunkStream {
             if frames.iter().any(Frame::says_something) {
                 answer.heard();
             }
-            if frames.iter().any(Frame::says_something) {
-                answer.heard();
-            }
             for frame in frames {
                 tracing::trace!(target: "skald::wire", ?frame, "answer");
                 for chunk in reading.take(&frame)? {
