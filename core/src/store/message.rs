@@ -138,14 +138,23 @@ pub(crate) async fn ancestor_at(
 }
 
 /// The deepest message that is above (or is) both, in O(log depth) steps.
-///
-/// The deeper one walks up to the other's depth; then both go up together, by
-/// jumps as long as the jumps lead to different messages.
 pub(crate) async fn common_ancestor(
     source: &mut impl Source,
     one: MessageId,
     other: MessageId,
 ) -> Result<Option<MessageId>> {
+    Ok(fork(source, one, other).await?.map(|(id, _)| id))
+}
+
+/// The deepest message that is above (or is) both, and its depth, in O(log depth) steps.
+///
+/// The deeper one walks up to the other's depth; then both go up together, by
+/// jumps as long as the jumps lead to different messages.
+pub(super) async fn fork(
+    source: &mut impl Source,
+    one: MessageId,
+    other: MessageId,
+) -> Result<Option<(MessageId, i64)>> {
     const SQL: &str = "
         WITH RECURSIVE pair (a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far) AS (
             SELECT a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
@@ -170,9 +179,8 @@ pub(crate) async fn common_ancestor(
                 ELSE p.b_up END
             WHERE p.a <> p.b
         )
-        SELECT a FROM pair WHERE a = b";
-    let row: Option<(MessageId,)> = source.sql(SQL).bind(one).bind(other).optional().await?;
-    Ok(row.map(|(id,)| id))
+        SELECT a, a_depth FROM pair WHERE a = b";
+    Ok(source.sql(SQL).bind(one).bind(other).optional().await?)
 }
 
 /// The living siblings below these parents, in their order.
@@ -307,15 +315,6 @@ pub(crate) async fn deletion_root(
         " FROM message m WHERE m.session_id = $1 AND m.deletion_id = $2 ORDER BY m.depth LIMIT 1"
     );
     Ok(tx.query(SQL).bind(session).bind(deletion).one().await?)
-}
-
-/// Whether anything living hangs below a message.
-pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
-    const SQL: &str = "
-        SELECT count(*) FROM (
-            SELECT 1 FROM message WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1) AS child";
-    let (count,): (i64,) = tx.query(SQL).bind(id).one().await?;
-    Ok(count > 0)
 }
 
 /// How many living messages a session has.
