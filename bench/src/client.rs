@@ -34,16 +34,23 @@ const PERSONA: &str = "mutation ($input: CreatePersonaInput!) {
     done: createPersona(input: $input) { errors { code message } } }";
 const SESSION: &str = "mutation ($input: CreateSessionInput!) {
     done: createSession(input: $input) { session { id } errors { code message } } }";
-const SEND: &str = "mutation ($input: SendMessageInput!) { done: sendMessage(input: $input) {
+pub(crate) const SEND: &str =
+    "mutation ($input: SendMessageInput!) { done: sendMessage(input: $input) {
     message { id } reply { id status } errors { code message path } } }";
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Somebody with an account, a session, and a socket that watches it.
-pub(crate) struct Player {
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub(crate) struct Account {
     http: reqwest::Client,
     graphql: String,
     token: String,
+}
+
+/// Somebody with an account, a session, and a socket that watches it.
+pub(crate) struct Player {
+    account: Account,
     session: String,
     /// The message below which all measured turns go: the story must not grow meanwhile.
     parent: Option<String>,
@@ -63,24 +70,47 @@ pub(crate) fn http() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().tcp_nodelay(true).timeout(PATIENCE).build()?)
 }
 
-impl Player {
-    /// Registers, begins a session with the first character of the catalogue, and watches it.
-    pub(crate) async fn join(http: reqwest::Client, server: &str, name: &str) -> Result<Self> {
+impl Account {
+    /// Registers, and makes a persona.
+    pub(crate) async fn register(http: reqwest::Client, server: &str, name: &str) -> Result<Self> {
         let graphql = format!("{server}graphql");
         let input = json!({ "username": name, "email": format!("{name}@example.org"),
             "password": "a lantern for every window" });
         let done = ask(http.post(&graphql), REGISTER, json!({ "input": input })).await?;
         let token = text(&done["done"]["accessToken"])?;
-        let post = || http.post(&graphql).bearer_auth(&token);
+        let account = Self { http, graphql, token };
         let input = json!({ "name": "Freya", "clientRequestId": request_id() });
-        ask(post(), PERSONA, json!({ "input": input })).await?;
-        let all = ask(post(), "{ characters(first: 1) { nodes { id } } }", json!({})).await?;
+        account.ask(PERSONA, json!({ "input": input })).await?;
+        Ok(account)
+    }
+
+    /// Begins a session with the first character of the catalogue.
+    pub(crate) async fn begin_session(&self) -> Result<String> {
+        let all = self.ask("{ characters(first: 1) { nodes { id } } }", json!({})).await?;
         let character = text(&all["characters"]["nodes"][0]["id"])?;
         let input = json!({ "characterIds": [character], "clientRequestId": request_id() });
-        let done = ask(post(), SESSION, json!({ "input": input })).await?;
-        let session = text(&done["done"]["session"]["id"])?;
-        let socket = watch(&graphql.replace("http://", "ws://"), &token, &session).await?;
-        Ok(Self { http, graphql, token, session, parent: None, socket })
+        let done = self.ask(SESSION, json!({ "input": input })).await?;
+        text(&done["done"]["session"]["id"])
+    }
+
+    /// A socket that watches a session, caught up.
+    pub(crate) async fn watch(&self, session: &str) -> Result<Socket> {
+        watch(&self.graphql.replace("http://", "ws://"), &self.token, session).await
+    }
+
+    /// The data of an answer in which nothing was refused.
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Result<Value> {
+        ask(self.http.post(&self.graphql).bearer_auth(&self.token), query, variables).await
+    }
+}
+
+impl Player {
+    /// Registers, begins a session, and watches it.
+    pub(crate) async fn join(http: reqwest::Client, server: &str, name: &str) -> Result<Self> {
+        let account = Account::register(http, server, name).await?;
+        let session = account.begin_session().await?;
+        let socket = account.watch(&session).await?;
+        Ok(Self { account, session, parent: None, socket })
     }
 
     /// Plays so many turns; from now on each turn goes below the last of them.
@@ -101,9 +131,8 @@ impl Player {
         let input = json!({ "sessionId": self.session, "parentId": self.parent,
             "content": "I lift the lantern and go on, slowly, listening at every door.",
             "clientRequestId": request_id() });
-        let post = self.http.post(&self.graphql).bearer_auth(&self.token);
         let began = Instant::now();
-        let sending = ask(post, SEND, json!({ "input": input }));
+        let sending = self.account.ask(SEND, json!({ "input": input }));
         let reading = read_reply(&mut self.socket);
         let both = async { tokio::try_join!(sending, reading) };
         let (_, (first, message)) = timeout(PATIENCE, both).await.context("no reply came")??;
@@ -114,12 +143,12 @@ impl Player {
 }
 
 /// A request id nobody used.
-fn request_id() -> String {
+pub(crate) fn request_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     format!("bench-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn text(value: &Value) -> Result<String> {
+pub(crate) fn text(value: &Value) -> Result<String> {
     value.as_str().map(ToOwned::to_owned).context("the answer lacks something")
 }
 
@@ -158,6 +187,7 @@ async fn hear(socket: &mut Socket) -> Result<Utf8Bytes> {
     }
 }
 
+/// Reads until an event that contains this word.
 async fn until(socket: &mut Socket, word: &str) -> Result<()> {
     let heard = async {
         while !hear(socket).await?.contains(word) {}
@@ -169,7 +199,7 @@ async fn until(socket: &mut Socket, word: &str) -> Result<()> {
 /// When the reply's first content came, and its message at the end.
 ///
 /// What comes in between is not parsed: the clients share the processor with the server.
-async fn read_reply(socket: &mut Socket) -> Result<(Instant, Value)> {
+pub(crate) async fn read_reply(socket: &mut Socket) -> Result<(Instant, Value)> {
     let mut first = None;
     loop {
         let event = hear(socket).await?;

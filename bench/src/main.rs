@@ -7,11 +7,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `ttft` | what Skald adds to the time to the first token, and what a token costs |
+//! | `depth` | whether the length and width of a story cost anything |
 //! | `server` | the program under test: built, started, its CPU time |
 //! | `client` | players, and a client that asks the provider itself |
 //! | `report` | percentiles, and what is printed |
 
 mod client;
+mod depth;
 mod report;
 mod server;
 mod ttft;
@@ -39,12 +41,24 @@ enum Command {
     /// time while the fifty play, in microseconds, for each token that the provider wrote. It
     /// holds everything that a reply costs, from the mutation to the stored end.
     Ttft(ttft::Options),
+    /// Whether a story of 100,000 levels or 200,000 messages is slower than one of 100.
+    ///
+    /// Stories are put into the databases of two servers, one on SQLite and one on `PostgreSQL` if
+    /// that is installed. A player then does the same with each in turn over HTTP, 60 times after
+    /// 10 rounds that do not count: reads the last 50 messages, with few fields and with twenty of
+    /// each message as a screen needs them; asks whether a message in the middle is above the
+    /// leaf (`path(leaf:, before:, last: 1)`); sends a message and regenerates a reply, each timed
+    /// to its answer, after which the reply is awaited; selects a swipe, the top of a branch left
+    /// long ago, and the main branch again. `ratio` is the worst of them: the median of a large
+    /// story over that of the small one.
+    Depth(depth::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Ttft(options) => ttft::run(&options).await,
+        Command::Depth(options) => depth::run(&options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

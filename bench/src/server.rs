@@ -42,23 +42,25 @@ pub(crate) async fn build(cargo: &OsStr) -> Result<PathBuf> {
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
-    /// The data folder; kept as long as the server runs.
+    data: PathBuf,
+    /// Where the data folder is; kept as long as the server runs.
     _folder: TempDir,
 }
 
 impl Server {
-    /// Starts the program on SQLite, in an empty folder, with Gemini at this address.
-    pub(crate) async fn start(program: &Path, gemini: &str) -> Result<Self> {
+    /// Starts the program in an empty folder, with these settings; on SQLite if none names
+    /// another database.
+    pub(crate) async fn start(program: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let data = folder.path().join("data");
         let mut child = Command::new(program)
             // What else is configured on this machine is none of our business.
             .env_clear()
             .current_dir(folder.path())
-            .env("SKALD_DATA", folder.path().join("data"))
+            .env("SKALD_DATA", &data)
             .env("SKALD_LOG__FILTER", "off")
             .env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}")
-            .env("GEMINI_API_KEY", "a-key-of-the-double")
-            .env("SKALD_PROVIDERS__GEMINI__BASE_URL", gemini)
+            .envs(settings.iter().copied())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -67,7 +69,12 @@ impl Server {
         let output = child.stdout.take().context("the server has no output")?;
         let first = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
         let url = first.strip_prefix("ready ").context("the server did not start")?.to_owned();
-        Ok(Self { child, url, _folder: folder })
+        Ok(Self { child, url, data, _folder: folder })
+    }
+
+    /// The stories, if they are on SQLite.
+    pub(crate) fn core_file(&self) -> PathBuf {
+        self.data.join("core.db")
     }
 
     /// The CPU time it has used so far, its own and the system's for it.

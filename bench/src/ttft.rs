@@ -54,7 +54,10 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let program = server::build(&options.cargo).await?;
     let double = GeminiDouble::start().await;
-    let server = Server::start(&program, &double.url()).await?;
+    let url = double.url();
+    let settings =
+        [("GEMINI_API_KEY", "a-key-of-the-double"), ("SKALD_PROVIDERS__GEMINI__BASE_URL", &url)];
+    let server = Server::start(&program, &settings).await?;
     let alone = alone(&double, &server).await?;
     let together = together(&double, &server).await?;
     if options.json {

@@ -351,10 +351,9 @@ impl Loader<SharedKey> for Batch {
         // One statement for each session, which has one head.
         for (head, messages) in by_head {
             let mut reader = self.app.db.reader();
-            let rows = store::message::common_ancestors(&mut reader, head, &messages).await?;
-            let keyed =
-                rows.into_iter().map(|(message, shared)| (SharedKey { head, message }, shared));
-            loaded.extend(keyed);
+            let rows = store::message::forks(&mut reader, head, &messages).await?;
+            let shared = |(message, shared, _)| (SharedKey { head, message }, shared);
+            loaded.extend(rows.into_iter().map(shared));
         }
         Ok(loaded)
     }

@@ -121,7 +121,8 @@ impl<'a> SessionChange<'a> {
         head: Option<MessageId>,
         client_request_id: Option<String>,
     ) -> Result<()> {
-        let fork = match (self.session.head_id, head) {
+        let before = self.session.head_id;
+        let fork = match (before, head) {
             (Some(old), Some(new)) => {
                 store::message::common_ancestor(&mut self.tx, old, new).await?
             }
@@ -130,8 +131,7 @@ impl<'a> SessionChange<'a> {
         self.session.head_id = head;
         store::session::set_head(&mut self.tx, self.session.id, head).await?;
         if let Some(head) = head {
-            let now = self.app.clock.now();
-            store::tip::visit(&mut self.tx, self.session.id, head, now).await?;
+            self.visit(head, before.filter(|before| fork == Some(*before))).await?;
         }
         self.record(EventBody::HeadMoved { head, fork, client_request_id });
         Ok(())
@@ -145,6 +145,18 @@ impl<'a> SessionChange<'a> {
             Was::Listed if self.events.is_empty() => None,
             Was::Listed => Some(Change::Changed),
         }
+    }
+
+    /// Remembers a leaf as visited; `above` is where the player was, if that is above it.
+    async fn visit(&mut self, leaf: MessageId, above: Option<MessageId>) -> Result<()> {
+        let (id, now) = (self.session.id, self.app.clock.now());
+        if let Some(above) = above
+            && store::tip::go_on(&mut self.tx, id, (above, leaf), now).await?
+        {
+            return Ok(());
+        }
+        store::tip::visit(&mut self.tx, id, leaf, now).await?;
+        Ok(())
     }
 
     /// Stores the events, commits, and tells subscribers.

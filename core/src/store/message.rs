@@ -160,19 +160,29 @@ pub(crate) async fn common_ancestor(
     one: MessageId,
     other: MessageId,
 ) -> Result<Option<MessageId>> {
-    let found = common_ancestors(source, one, &[other]).await?;
-    Ok(found.first().map(|(_, ancestor)| *ancestor))
+    Ok(fork(source, one, other).await?.map(|(id, _)| id))
 }
 
-/// Each of the others with the deepest message that is above (or is) both it and this one.
+/// The deepest message that is above (or is) both, and its depth.
+pub(super) async fn fork(
+    source: &mut impl Source,
+    one: MessageId,
+    other: MessageId,
+) -> Result<Option<(MessageId, i64)>> {
+    let found = forks(source, one, &[other]).await?;
+    Ok(found.first().map(|(_, ancestor, depth)| (*ancestor, *depth)))
+}
+
+/// Each of the others with the deepest message that is above (or is) both it and this one, and
+/// the depth of that.
 ///
 /// The deeper one walks up to the other's depth; then both go up together, by
 /// jumps as long as the jumps lead to different messages: O(log depth) steps.
-pub(crate) async fn common_ancestors(
+pub(crate) async fn forks(
     source: &mut impl Source,
     one: MessageId,
     others: &[MessageId],
-) -> Result<Vec<(MessageId, MessageId)>> {
+) -> Result<Vec<(MessageId, MessageId, i64)>> {
     const SQL: &str = "
         WITH RECURSIVE pair (other, a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far)
         AS (
@@ -198,7 +208,7 @@ pub(crate) async fn common_ancestors(
                 ELSE p.b_up END
             WHERE p.a <> p.b
         )
-        SELECT other, a FROM pair WHERE a = b";
+        SELECT other, a, a_depth FROM pair WHERE a = b";
     Ok(source.sql(SQL).bind(one).bind_list(others).all().await?)
 }
 
@@ -378,15 +388,6 @@ pub(crate) async fn deletion_root(
         " FROM message m WHERE m.session_id = $1 AND m.deletion_id = $2 ORDER BY m.depth LIMIT 1"
     );
     Ok(tx.query(SQL).bind(session).bind(deletion).one().await?)
-}
-
-/// Whether anything living hangs below a message.
-pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
-    const SQL: &str = "
-        SELECT count(*) FROM (
-            SELECT 1 FROM message WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1) AS child";
-    let (count,): (i64,) = tx.query(SQL).bind(id).one().await?;
-    Ok(count > 0)
 }
 
 /// How many living messages a session has.

@@ -4,17 +4,20 @@
 //! lease and by the attempt, so that a process that was away too long cannot
 //! overwrite what another one did since.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use skald_base::{
     Db, Dialect, Result, Tx, UserId,
     db::{Query, Source, by_powers},
 };
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
     session::SessionId,
     tree::MessageId,
-    turn::{Ending, Reply, flush::LEASE_MILLIS, recovery::Abandoned, reply::Draft},
+    turn::{Ending, Failure, Reply, Stage, flush::LEASE_MILLIS, recovery::Abandoned},
 };
 
 macro_rules! columns {
@@ -26,10 +29,22 @@ macro_rules! columns {
     };
 }
 
+macro_rules! now_sqlite {
+    () => {
+        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    };
+}
+
+macro_rules! now_postgres {
+    () => {
+        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    };
+}
+
 /// Milliseconds since 1970 on the database's clock, which all processes share.
 pub(crate) async fn now_millis(source: &mut impl Source) -> Result<i64> {
-    const SQLITE: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-    const POSTGRES: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+    const SQLITE: &str = concat!("SELECT ", now_sqlite!());
+    const POSTGRES: &str = concat!("SELECT ", now_postgres!());
     let sql = match source.dialect() {
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
@@ -159,59 +174,108 @@ pub(crate) enum Flushed {
         /// Whether somebody asked to stop the reply.
         stop_requested: bool,
     },
-    /// The reply ended, or went on to another attempt, since the draft was copied.
+    /// The reply ended, went on to another attempt, or is held by somebody for a moment.
     Late,
     /// Another process has taken the reply over.
     Lost,
 }
 
-/// Locks those of these replies that nobody else has locked; which ones.
-pub(crate) async fn lock_free(tx: &mut Tx, ids: &[MessageId]) -> Result<Vec<MessageId>> {
-    const SQLITE: &str = "SELECT message_id FROM reply WHERE message_id IN (..)";
-    const POSTGRES: &str =
-        "SELECT message_id FROM reply WHERE message_id IN (..) FOR UPDATE SKIP LOCKED";
-    let sql = tx.pick(SQLITE, POSTGRES);
-    let rows: Vec<(MessageId,)> = tx.query(sql).bind_list(ids).all().await?;
+/// What of a draft is stored while it grows.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftCopy {
+    pub(crate) id: MessageId,
+    pub(crate) attempt: i64,
+    pub(crate) stage: Stage,
+    /// Text and thought; none if they are stored already.
+    pub(crate) texts: Option<(String, String)>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) retry_at: Option<DateTime<Utc>>,
+    pub(crate) first_text_at: Option<DateTime<Utc>>,
+}
+
+/// Replies that one statement saves: SQLite takes 32,766 values, nine of each reply.
+const SAVED_AT_ONCE: usize = 1024;
+
+/// Saves drafts and renews their leases; what became of each, in their order.
+///
+/// The messages' own rows are written once, at the end: nothing that is indexed
+/// changes four times a second.
+pub(crate) async fn flush(db: &Db, process: Uuid, drafts: &[DraftCopy]) -> Result<Vec<Flushed>> {
+    let mut outcomes = Vec::with_capacity(drafts.len());
+    for drafts in drafts.chunks(SAVED_AT_ONCE) {
+        let saved = save(db, process, drafts).await?;
+        let held = |draft: &&DraftCopy| !saved.contains_key(&draft.id);
+        let others: Vec<MessageId> = drafts.iter().filter(held).map(|draft| draft.id).collect();
+        let ours =
+            if others.is_empty() { HashSet::new() } else { ours(db, process, &others).await? };
+        outcomes.extend(drafts.iter().map(|draft| match saved.get(&draft.id) {
+            Some(stop_requested) => Flushed::Saved { stop_requested: *stop_requested },
+            None if ours.contains(&draft.id) => Flushed::Late,
+            None => Flushed::Lost,
+        }));
+    }
+    Ok(outcomes)
+}
+
+/// Saves these drafts in one statement; whose they are, and who was asked to stop.
+async fn save(db: &Db, process: Uuid, drafts: &[DraftCopy]) -> Result<HashMap<MessageId, bool>> {
+    // A deletion locks replies too, in an order of its own: what somebody holds is left out, so
+    // that the two never wait for each other.
+    const FREE: &str = ", free AS (
+            SELECT message_id FROM reply
+            WHERE message_id IN (SELECT id FROM work)
+            FOR UPDATE SKIP LOCKED)";
+    const IS_FREE: &str = "AND message_id IN (SELECT message_id FROM free)";
+    let (now, free, is_free) = match db.dialect() {
+        Dialect::Sqlite => (now_sqlite!(), "", ""),
+        Dialect::Postgres => (now_postgres!(), FREE, IS_FREE),
+    };
+    let rows = drafts.len().next_power_of_two();
+    // Only constants and `$n` placeholders are put together.
+    let mut query = db.write(AssertSqlSafe(format!(
+        "WITH work (id, attempt, stage, content, thought, code, message, retry_at, first_text_at)
+             AS (VALUES {values}){free}
+         UPDATE reply
+         SET leased_until = {now} + {LEASE_MILLIS}, stage = work.stage,
+             draft_content = COALESCE(work.content, draft_content),
+             draft_thought = COALESCE(work.thought, draft_thought), failure_code = work.code,
+             failure_message = work.message, retry_at = work.retry_at,
+             first_text_at = work.first_text_at
+         FROM work
+         WHERE message_id = work.id AND leased_by = $1 AND reply.attempt = work.attempt
+             AND finished_at IS NULL {is_free}
+         RETURNING message_id, stop_requested",
+        values = places(rows, 9, 2),
+    )));
+    query = query.bind(process);
+    // Filled up with the last one, so that the statement cache sees few lengths.
+    for draft in drafts.iter().chain(drafts.last().into_iter().cycle()).take(rows) {
+        let (content, thought) = draft.texts.clone().unzip();
+        let (code, message) =
+            draft.failure.as_ref().map(|failure| (failure.code, failure.message.clone())).unzip();
+        query = query.bind(draft.id).bind(draft.attempt).bind(draft.stage);
+        query = query.bind(content).bind(thought).bind(code).bind(message);
+        query = query.bind(draft.retry_at).bind(draft.first_text_at);
+    }
+    let saved: Vec<(MessageId, bool)> = query.all().await?;
+    Ok(saved.into_iter().collect())
+}
+
+/// Which of these replies this process still holds.
+async fn ours(db: &Db, process: Uuid, ids: &[MessageId]) -> Result<HashSet<MessageId>> {
+    const SQL: &str = "SELECT message_id FROM reply WHERE leased_by = $1 AND message_id IN (..)";
+    let rows: Vec<(MessageId,)> = db.read(SQL).bind(process).bind_list(ids).all().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Saves a draft and renews the lease.
-///
-/// The message's own row is written once, at the end: nothing that is indexed
-/// changes four times a second.
-pub(crate) async fn flush(
-    tx: &mut Tx,
-    (id, process): (MessageId, Uuid),
-    draft: &Draft,
-    until: i64,
-) -> Result<Flushed> {
-    const SQL: &str = "
-        UPDATE reply
-        SET draft_content = $4, draft_thought = $5, stage = $6, leased_until = $7,
-            failure_code = $8, failure_message = $9, retry_at = $10, first_text_at = $11
-        WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL
-        RETURNING stop_requested";
-    const IS_OURS: &str = "SELECT count(*) FROM reply WHERE message_id = $1 AND leased_by = $2";
-    let row: Option<(bool,)> = tx
-        .query(SQL)
-        .bind(id)
-        .bind(process)
-        .bind(draft.attempt)
-        .bind(draft.content.as_str().to_owned())
-        .bind(draft.thought.as_str().to_owned())
-        .bind(draft.stage)
-        .bind(until)
-        .bind(draft.failure.as_ref().map(|failure| failure.code))
-        .bind(draft.failure.as_ref().map(|failure| failure.message.clone()))
-        .bind(draft.retry_at)
-        .bind(draft.first_text_at)
-        .optional()
-        .await?;
-    if let Some((stop_requested,)) = row {
-        return Ok(Flushed::Saved { stop_requested });
-    }
-    let (ours,): (i64,) = tx.query(IS_OURS).bind(id).bind(process).one().await?;
-    Ok(if ours == 1 { Flushed::Late } else { Flushed::Lost })
+/// `($2, $3), ($4, $5)`: rows of placeholders, numbered from `first`.
+fn places(rows: usize, columns: usize, first: usize) -> String {
+    let row = |row: usize| {
+        let from = first + row * columns;
+        let row: Vec<String> = (from..from + columns).map(|n| format!("${n}")).collect();
+        format!("({})", row.join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
 }
 
 /// Begins the next attempt, with this model; false if another process has the reply.

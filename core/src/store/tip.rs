@@ -1,36 +1,93 @@
-//! SQL on branch tips: the leaves a player has visited.
+//! SQL on branch tips: the leaves a player has visited, and who leads to them.
+//!
+//! Each message below which the player has been leads to the leaf visited last
+//! there. The messages that lead to one leaf follow one another, from the *top*
+//! of its row down to the leaf, so one row answers for them all. Finding where a
+//! message leads costs a few O(log depth) steps for each fork above it at which
+//! the player went elsewhere, however many leaves there are. These are the
+//! preferred paths of link-cut trees: D. D. Sleator and R. E. Tarjan, "A data
+//! structure for dynamic trees", JCSS 26 (1983).
+//!
+//! A leaf to which only itself leads has no row: selecting it needs none.
 
 use chrono::{DateTime, Utc};
 use skald_base::{Result, Tx};
 
+use super::message::{ancestor_at, fork};
 use crate::{
     session::SessionId,
     tree::{Message, MessageId},
 };
 
-/// Visits a leaf. Its parent is no leaf any more, so its tip moves along.
+/// Visits a leaf: all that is above it leads there now.
 pub(crate) async fn visit(
     tx: &mut Tx,
     session: SessionId,
     leaf: MessageId,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    const MOVE: &str = "
-        DELETE FROM branch_tip
-        WHERE session_id = $1 AND leaf_id = (SELECT parent_id FROM message WHERE id = $2)";
-    const VISIT: &str = "
-        INSERT INTO branch_tip (session_id, leaf_id, visited_at)
-        VALUES ($1, $2, $3)
-        ON CONFLICT (session_id, leaf_id) DO UPDATE SET visited_at = excluded.visited_at";
-    tx.query(MOVE).bind(session).bind(leaf).execute().await?;
-    tx.query(VISIT).bind(session).bind(leaf).bind(now).execute().await?;
+    const SQL: &str = "
+        INSERT INTO branch_tip (session_id, leaf_id, visited_at, top_id)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (session_id, leaf_id) DO UPDATE
+        SET visited_at = excluded.visited_at, top_id = excluded.top_id";
+    let (mut root, mut depth) = (leaf, 0);
+    while let Some((top, other)) = step_at(tx, session, (leaf, depth)).await? {
+        if depth == 0 {
+            root = top;
+        }
+        let Some(other) = other else { break };
+        let Some((_, at)) = fork(tx, other, leaf).await? else { break };
+        depth = at + 1;
+        cut(tx, session, (other, depth)).await?;
+    }
+    tx.query(SQL).bind(session).bind(leaf).bind(now).bind(root).execute().await?;
     Ok(())
 }
 
-/// Forgets a leaf that is one no more.
-pub(crate) async fn leave(tx: &mut Tx, session: SessionId, leaf: MessageId) -> Result<()> {
-    const SQL: &str = "DELETE FROM branch_tip WHERE session_id = $1 AND leaf_id = $2";
-    tx.query(SQL).bind(session).bind(leaf).execute().await?;
+/// Goes on from the leaf where the player is to a message one or two levels below it.
+///
+/// The same as [`visit`] in one statement, for what players do most; false if it is not that.
+pub(crate) async fn go_on(
+    tx: &mut Tx,
+    session: SessionId,
+    (from, to): (MessageId, MessageId),
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    const SQL: &str = "
+        UPDATE branch_tip
+        SET leaf_id = $3, visited_at = $4
+        WHERE session_id = $1 AND leaf_id = $2 AND top_id IS NOT NULL
+            AND EXISTS (
+                SELECT 1
+                FROM message m
+                JOIN message above ON above.id = m.parent_id
+                WHERE m.id = $3 AND (above.id = $2 OR above.parent_id = $2)
+                    AND NOT EXISTS (
+                        SELECT 1 FROM branch_tip b
+                        WHERE b.session_id = $1 AND b.top_id IN (m.id, above.id)))";
+    let query = tx.query(SQL).bind(session).bind(from).bind(to).bind(now);
+    Ok(query.execute().await? == 1)
+}
+
+/// What led into a branch that is being deleted leads to the message above it.
+pub(crate) async fn turn_back(tx: &mut Tx, deleted: &Message) -> Result<()> {
+    const FIND: &str = "
+        SELECT top_id, visited_at FROM branch_tip WHERE session_id = $1 AND leaf_id = $2";
+    const END_ABOVE: &str = "
+        INSERT INTO branch_tip (session_id, leaf_id, visited_at, top_id)
+        VALUES ($1, $2, $3, $4)";
+    let session = deleted.session_id;
+    let Some(parent) = deleted.parent_id else { return Ok(()) };
+    let Some(leaf) = newest_below(tx, deleted).await? else { return Ok(()) };
+    let row = tx.query(FIND).bind(session).bind(leaf);
+    let (top, visited_at): (MessageId, DateTime<Utc>) = row.one().await?;
+    if top == deleted.id {
+        return Ok(());
+    }
+    cut(tx, session, (leaf, deleted.depth)).await?;
+    let query = tx.query(END_ABOVE).bind(session).bind(parent).bind(visited_at);
+    query.bind(top).execute().await?;
     Ok(())
 }
 
@@ -38,32 +95,68 @@ pub(crate) async fn leave(tx: &mut Tx, session: SessionId, leaf: MessageId) -> R
 pub(crate) async fn newest(tx: &mut Tx, session: SessionId) -> Result<Option<MessageId>> {
     const SQL: &str = "
         SELECT t.leaf_id
-        FROM branch_tip t
-        JOIN message m ON m.id = t.leaf_id
-        WHERE t.session_id = $1 AND m.deleted_at IS NULL
+        FROM message root
+        JOIN branch_tip t ON t.session_id = root.session_id AND t.top_id = root.id
+        WHERE root.session_id = $1 AND root.parent_id IS NULL AND root.deleted_at IS NULL
         ORDER BY t.visited_at DESC, t.leaf_id DESC
         LIMIT 1";
     let row: Option<(MessageId,)> = tx.query(SQL).bind(session).optional().await?;
     Ok(row.map(|(id,)| id))
 }
 
-/// The living leaf below (or at) a message that was visited last.
+/// The living leaf below (or at) a message that was visited last; none if it has no row.
 pub(crate) async fn newest_below(tx: &mut Tx, message: &Message) -> Result<Option<MessageId>> {
+    let (session, mut depth) = (message.session_id, 0);
+    while let Some((_, Some(leaf))) = step_at(tx, session, (message.id, depth)).await? {
+        match fork(tx, leaf, message.id).await? {
+            Some((at, _)) if at == message.id => return Ok(Some(leaf)),
+            Some((_, at)) => depth = at + 1,
+            None => break,
+        }
+    }
+    Ok(None)
+}
+
+/// The message at a depth on the way to `to`, and the leaf of the row that begins there.
+async fn step_at(
+    tx: &mut Tx,
+    session: SessionId,
+    (to, depth): (MessageId, i64),
+) -> Result<Option<(MessageId, Option<MessageId>)>> {
     const SQL: &str = "
-        WITH RECURSIVE walk (leaf_id, visited_at, id, parent_id, depth, jump_id, jump_depth) AS (
-            SELECT t.leaf_id, t.visited_at, m.id, m.parent_id, m.depth, m.jump_id, m.jump_depth
-            FROM branch_tip t
-            JOIN message m ON m.id = t.leaf_id
-            WHERE t.session_id = $1 AND m.deleted_at IS NULL AND m.depth >= $2
+        WITH RECURSIVE walk (id, parent_id, depth, jump_id, jump_depth) AS (
+            SELECT id, parent_id, depth, jump_id, jump_depth FROM message WHERE id = $1
             UNION ALL
-            SELECT w.leaf_id, w.visited_at, m.id, m.parent_id, m.depth, m.jump_id, m.jump_depth
+            SELECT m.id, m.parent_id, m.depth, m.jump_id, m.jump_depth
             FROM walk w
             JOIN message m
                 ON m.id = CASE WHEN w.jump_depth >= $2 THEN w.jump_id ELSE w.parent_id END
             WHERE w.depth > $2
         )
-        SELECT leaf_id FROM walk WHERE id = $3 ORDER BY visited_at DESC, leaf_id DESC LIMIT 1";
-    let query = tx.query(SQL).bind(message.session_id).bind(message.depth).bind(message.id);
-    let row: Option<(MessageId,)> = query.optional().await?;
-    Ok(row.map(|(id,)| id))
+        SELECT walk.id, t.leaf_id
+        FROM walk
+        LEFT JOIN branch_tip t ON t.session_id = $3 AND t.top_id = walk.id
+        WHERE walk.depth = $2";
+    Ok(tx.query(SQL).bind(to).bind(depth).bind(session).optional().await?)
+}
+
+/// What leads to a leaf begins at this depth from now on; if that is nothing, the row goes.
+async fn cut(tx: &mut Tx, session: SessionId, (leaf, depth): (MessageId, i64)) -> Result<()> {
+    const MOVE: &str = "
+        UPDATE branch_tip SET top_id = $3 WHERE session_id = $1 AND leaf_id = $2";
+    // A message that has anything below it, deleted or not, is a step on the way there.
+    const FORGET: &str = "
+        DELETE FROM branch_tip
+        WHERE session_id = $1 AND leaf_id = $2
+            AND ($3 IS NULL OR NOT EXISTS (SELECT 1 FROM message WHERE parent_id = $2))";
+    let top = ancestor_at(tx, leaf, depth).await?;
+    let mut forgotten = 0;
+    if top.is_none_or(|top| top == leaf) {
+        let query = tx.query(FORGET).bind(session).bind(leaf).bind(top);
+        forgotten = query.execute().await?;
+    }
+    if forgotten == 0 {
+        tx.query(MOVE).bind(session).bind(leaf).bind(top).execute().await?;
+    }
+    Ok(())
 }

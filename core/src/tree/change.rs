@@ -197,15 +197,11 @@ pub async fn delete(
     let message = change.message(id, "input.messageId").await?;
     let deletion = app.ids.next::<super::MessageKind>().uuid();
     let now = app.clock.now();
+    store::tip::turn_back(&mut change.tx, &message).await?;
     store::message::delete_subtree(&mut change.tx, id, deletion, now).await?;
     let stopped =
         store::reply::request_stop_deleted(&mut change.tx, change.session.id, deletion).await?;
     change.record(EventBody::MessagesDeleted { root: id });
-    if let Some(parent) = message.parent_id
-        && !store::message::has_children(&mut change.tx, parent).await?
-    {
-        store::tip::visit(&mut change.tx, change.session.id, parent, now).await?;
-    }
     if let Some(head) = change.session.head_id
         && store::message::ancestor_at(&mut change.tx, head, message.depth).await? == Some(id)
     {
@@ -248,7 +244,6 @@ pub async fn restore(app: &App, viewer: &Viewer, id: MessageId) -> Result<(Sessi
             let message = "what it hangs below is deleted too: restore that first";
             return Err(Error::conflict(message).at("input.messageId"));
         }
-        store::tip::leave(&mut change.tx, change.session.id, parent.id).await?;
     }
     store::message::restore(&mut change.tx, change.session.id, deletion).await?;
     change.record(EventBody::MessagesRestored { root: root.id });

@@ -1,10 +1,10 @@
-//! The flusher: saves all drafts four times a second, in one transaction.
+//! The flusher: saves all drafts four times a second, in one statement.
 //!
 //! The same statement renews each reply's lease and tells which replies were
 //! asked to stop (perhaps in another process) or taken over. A crash loses at
 //! most the text since the last flush.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use skald_base::Result;
 use tokio::time::{MissedTickBehavior, interval};
@@ -12,8 +12,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::reply::RunningReply;
 use crate::{
     app::App,
-    store::{self, reply::Flushed},
-    tree::MessageId,
+    store::{
+        self,
+        reply::{DraftCopy, Flushed},
+    },
 };
 
 /// How often drafts are saved.
@@ -63,36 +65,46 @@ async fn flush(app: &App, which: Which) -> Result<()> {
     if work.is_empty() {
         return Ok(());
     }
-    let saved = save(app, &work).await;
-    if saved.is_err() {
-        for reply in &work {
-            reply.edit(|draft| draft.dirty = true);
+    let drafts: Vec<DraftCopy> = work.iter().map(|reply| copy(reply)).collect();
+    match store::reply::flush(&app.db, app.replies.process(), &drafts).await {
+        Ok(outcomes) => {
+            for (reply, outcome) in work.iter().zip(outcomes) {
+                heed(reply, outcome);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            for reply in &work {
+                reply.edit(|draft| draft.dirty = true);
+            }
+            Err(error)
         }
     }
-    saved
 }
 
-async fn save(app: &App, work: &[Arc<RunningReply>]) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let until = store::reply::now_millis(&mut tx).await? + LEASE_MILLIS;
-    // A deletion locks replies too, in an order of its own: whatever it holds waits for the
-    // next flush, so that the two never wait for each other.
-    let ids: Vec<MessageId> = work.iter().map(|reply| reply.message_id).collect();
-    let free = store::reply::lock_free(&mut tx, &ids).await?;
-    for reply in work.iter().filter(|reply| free.contains(&reply.message_id)) {
-        let draft = reply.edit(|draft| {
-            let copy = draft.clone();
-            draft.dirty = false;
-            copy
-        });
-        let fence = (reply.message_id, app.replies.process());
-        match store::reply::flush(&mut tx, fence, &draft, until).await? {
-            Flushed::Saved { stop_requested: true } => reply.stop.cancel(),
-            Flushed::Saved { stop_requested: false } => {}
-            Flushed::Late => reply.edit(|draft| draft.dirty = true),
-            Flushed::Lost => reply.lost.cancel(),
-        }
+/// What is to be stored of a draft: of one that has not changed, no text.
+fn copy(reply: &RunningReply) -> DraftCopy {
+    reply.edit(|draft| {
+        let texts = || (draft.content.as_str().to_owned(), draft.thought.as_str().to_owned());
+        let copy = DraftCopy {
+            id: reply.message_id,
+            attempt: draft.attempt,
+            stage: draft.stage,
+            texts: draft.dirty.then(texts),
+            failure: draft.failure.clone(),
+            retry_at: draft.retry_at,
+            first_text_at: draft.first_text_at,
+        };
+        draft.dirty = false;
+        copy
+    })
+}
+
+fn heed(reply: &RunningReply, outcome: Flushed) {
+    match outcome {
+        Flushed::Saved { stop_requested: true } => reply.stop.cancel(),
+        Flushed::Saved { stop_requested: false } => {}
+        Flushed::Late => reply.edit(|draft| draft.dirty = true),
+        Flushed::Lost => reply.lost.cancel(),
     }
-    tx.commit().await?;
-    Ok(())
 }

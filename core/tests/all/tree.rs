@@ -42,7 +42,9 @@ struct Node {
     parent: Option<usize>,
     is_players: bool,
     deletion: Option<usize>,
-    /// When the head last stood here, as long as it is where a path ends.
+    /// Which child the player last went on to; none if they stayed here or have not been here.
+    went_on: Option<usize>,
+    /// When the player was last here or below.
     visited: Option<usize>,
 }
 
@@ -56,7 +58,8 @@ struct Model {
 
 impl Model {
     fn add(&mut self, id: String, parent: Option<usize>, is_players: bool) -> usize {
-        self.nodes.push(Node { id, parent, is_players, deletion: None, visited: None });
+        let node = Node { id, parent, is_players, deletion: None, went_on: None, visited: None };
+        self.nodes.push(node);
         self.nodes.len() - 1
     }
 
@@ -89,28 +92,23 @@ impl Model {
         one.iter().zip(&other).take_while(|(a, b)| a == b).last().map(|(node, _)| *node)
     }
 
-    fn visit(&mut self, node: usize) {
-        self.now += 1;
-        if let Some(parent) = self.nodes[node].parent {
-            self.nodes[parent].visited = None;
-        }
-        self.nodes[node].visited = Some(self.now);
-    }
-
     fn move_head(&mut self, head: Option<usize>) {
         self.head = head;
-        if let Some(head) = head {
-            self.visit(head);
+        self.now += 1;
+        let path = self.path(head);
+        for (place, node) in path.iter().enumerate() {
+            self.nodes[*node].went_on = path.get(place + 1).copied();
+            self.nodes[*node].visited = Some(self.now);
         }
     }
 
-    fn last_visited(&self, is_it: impl Fn(usize) -> bool) -> Option<usize> {
-        let visited = self.living().filter(|node| self.nodes[*node].visited.is_some());
-        visited.filter(|node| is_it(*node)).max_by_key(|node| self.nodes[*node].visited)
+    /// Where the player stopped when they were last at or below a message.
+    fn leads_to(&self, node: usize) -> usize {
+        self.nodes[node].went_on.map_or(node, |next| self.leads_to(next))
     }
 
     fn select(&mut self, node: usize) {
-        let leaf = self.last_visited(|leaf| self.is_below(leaf, node)).unwrap_or(node);
+        let leaf = self.leads_to(node);
         if self.head != Some(leaf) {
             self.move_head(Some(leaf));
         }
@@ -123,14 +121,14 @@ impl Model {
             self.nodes[*node].deletion = Some(self.now);
         }
         let parent = self.nodes[top].parent;
-        if let Some(parent) = parent
-            && !self.living().any(|node| self.nodes[node].parent == Some(parent))
-        {
-            self.visit(parent);
+        if let Some(parent) = parent.filter(|parent| self.nodes[*parent].went_on == Some(top)) {
+            self.nodes[parent].went_on = None;
         }
         if self.head.is_some_and(|head| below.contains(&head)) {
-            let first_root = self.living().find(|node| self.nodes[*node].parent.is_none());
-            let elsewhere = self.last_visited(|_| true).or(first_root);
+            let roots = || self.living().filter(|node| self.nodes[*node].parent.is_none());
+            let visited = roots().filter(|root| self.nodes[*root].visited.is_some());
+            let last = visited.max_by_key(|root| self.nodes[*root].visited);
+            let elsewhere = last.map(|root| self.leads_to(root)).or_else(|| roots().next());
             self.move_head(parent.or(elsewhere));
         }
     }
@@ -140,17 +138,13 @@ impl Model {
         let deletion = self.nodes[node].deletion;
         let taken: Vec<usize> =
             (0..self.nodes.len()).filter(|node| self.nodes[*node].deletion == deletion).collect();
-        if let Some(parent) = self.nodes[taken[0]].parent {
-            if self.nodes[parent].deletion.is_some() {
-                return false;
-            }
-            self.nodes[parent].visited = None;
+        if self.nodes[taken[0]].parent.is_some_and(|parent| self.nodes[parent].deletion.is_some()) {
+            return false;
         }
         for node in taken {
             self.nodes[node].deletion = None;
         }
-        let leaf = self.last_visited(|leaf| self.is_below(leaf, node)).unwrap_or(node);
-        self.move_head(Some(leaf));
+        self.move_head(Some(self.leads_to(node)));
         true
     }
 }
@@ -318,6 +312,11 @@ async fn a_tree_is_what_was_done_to_it() {
             WHERE r.finished_at IS NULL OR m.status IN ('PENDING', 'WRITING')
                 OR m.session_id <> r.session_id";
         assert_eq!(world.count(unfinished).await, 0);
+        // Swipes left behind do not pile up: who selects one needs no help to find it.
+        let useless = "SELECT count(*) FROM branch_tip t JOIN message m ON m.id = t.leaf_id
+            WHERE t.top_id IS NULL OR (t.top_id = t.leaf_id AND m.parent_id IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM message below WHERE below.parent_id = m.id))";
+        assert_eq!(world.count(useless).await, 0);
         world.app.lifecycle.stop(std::time::Duration::ZERO).await;
     })
     .await;

@@ -37,9 +37,6 @@ CREATE INDEX client_request_by_age ON client_request (created_at);
 -- Serve the foreign keys that each erased row is checked against, and "does anybody use it".
 -- Without session_id in front SQLite walks the whole session for each row.
 CREATE INDEX message_by_place ON message (session_id, parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX message_by_jump ON message (session_id, jump_id) WHERE jump_id IS NOT NULL;
-CREATE INDEX message_by_original ON message (edited_from_id) WHERE edited_from_id IS NOT NULL;
 CREATE INDEX message_by_persona ON message (author_persona_id) WHERE author_persona_id IS NOT NULL;
 CREATE INDEX message_by_character ON message (author_character_id)
     WHERE author_character_id IS NOT NULL;
-CREATE INDEX branch_tip_by_leaf ON branch_tip (leaf_id);
