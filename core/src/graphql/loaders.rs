@@ -73,6 +73,10 @@ pub(super) struct RunningKey(pub(super) SessionId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct UsageKey(pub(super) SessionId);
 
+/// The leaf that selecting a message returns to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ReturnKey(pub(super) MessageId);
+
 /// The children of a message, both sides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ChildrenKey(pub(super) MessageId);
@@ -126,7 +130,7 @@ impl Loaders {
     }
 }
 
-type Value<K> = <Batch as Loader<K>>::Value;
+pub(super) type Value<K> = <Batch as Loader<K>>::Value;
 type Loaded<K, V> = Result<HashMap<K, V>, LoadError>;
 
 /// Reads batches.
@@ -294,6 +298,17 @@ impl Loader<ChildrenKey> for Batch {
         let rows = rows.into_iter().filter_map(|row| Some((ChildrenKey(row.parent_id?), row.id)));
         let groups = group(rows.collect(), |(key, _)| *key);
         Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<ReturnKey> for Batch {
+    type Value = MessageId;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[ReturnKey]) -> Loaded<ReturnKey, MessageId> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let found = store::tip::newest_below_each(&self.app.db, &ids).await?;
+        Ok(found.into_iter().map(|(message, leaf)| (ReturnKey(message), leaf)).collect())
     }
 }
 

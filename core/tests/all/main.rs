@@ -12,13 +12,16 @@
     reason = "a story is told in one go, with names of people and literals of JSON"
 )]
 
+mod again;
 mod client;
+mod continuation;
 mod durable;
 mod events;
 mod gemini;
 mod graph;
 mod harness;
 mod hearing;
+mod mark;
 mod openai;
 mod persona;
 mod privacy;
@@ -27,6 +30,7 @@ mod providers;
 mod refusal;
 mod resume;
 mod script;
+mod stale;
 mod story;
 mod style;
 mod tree;
