@@ -42,10 +42,13 @@ pub enum EventBody {
         /// The request that added them.
         client_request_id: Option<String>,
     },
-    /// A message was edited in place.
+    /// A message was edited in place or marked, or it is a failed reply that is tried again.
     MessageUpdated {
         /// The message.
         message: MessageId,
+        /// Whether it is such a reply, which runs from now on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retried: bool,
     },
     /// A message and everything below it was deleted.
     MessagesDeleted {

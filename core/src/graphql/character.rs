@@ -13,6 +13,7 @@ use sqlx::types::Json;
 use super::{
     connection::{Page, change, cost, forward, page, total},
     context::Graph,
+    stale::as_it_is,
     user::UserRef,
 };
 use crate::{
@@ -301,7 +302,8 @@ struct DeleteCharacterInput {
 /// A character, or why it could not be saved.
 #[derive(SimpleObject)]
 pub(super) struct CharacterPayload {
-    /// The character as it is now; null if `errors` says why not.
+    /// The character as it is now, also after a `CONFLICT` for `expectedVersion`; null if `errors`
+    /// says why not.
     character: Option<Character>,
     /// Why it could not be done; empty if it was.
     errors: Vec<UserError>,
@@ -337,7 +339,8 @@ impl CharacterMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which character, and what changes.")] input: UpdateCharacterInput,
     ) -> Result<CharacterPayload> {
-        respond(update(ctx, input).await)
+        let id = input.id.clone();
+        respond_to_update(ctx, &id, update(ctx, input).await).await
     }
 
     /// Delete a character. Sessions that use it go on.
@@ -353,6 +356,19 @@ impl CharacterMutation {
         let (id, errors) = payload(outcome)?;
         Ok(DeleteCharacterPayload { deleted_character_id: id.map(ID::from), errors })
     }
+}
+
+async fn respond_to_update(
+    ctx: &Context<'_>,
+    id: &ID,
+    outcome: skald_base::Result<character::Character>,
+) -> Result<CharacterPayload> {
+    let payload = respond(outcome)?;
+    if payload.character.is_some() {
+        return Ok(payload);
+    }
+    let now = as_it_is::<CharacterId>(ctx, &payload.errors, id).await?;
+    Ok(CharacterPayload { character: now.map(Character::from), ..payload })
 }
 
 fn respond(outcome: skald_base::Result<character::Character>) -> Result<CharacterPayload> {

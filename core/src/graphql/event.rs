@@ -116,7 +116,7 @@ event! {
     }
 }
 event! {
-    /// A reply ended without text; `message.generation.failure` says why.
+    /// A reply ended without a word of its own; `message.generation.failure` says why.
     ReplyFailed {
         /// The reply's message.
         message_id: ID,
@@ -145,7 +145,8 @@ event! {
     }
 }
 event! {
-    /// A message was edited in place.
+    /// A message was edited in place, hidden or shown, or kept under a name; or it is a failed
+    /// reply that is tried again (`retryReply`), whose text follows from the start.
     MessageUpdated {
         /// The message.
         message: Message,
@@ -287,9 +288,19 @@ pub(super) fn progress(occasion: Occasion, progress: ReplyProgress) -> ReplyEven
 
 /// The event that tells of a reply's end.
 pub(super) fn ended(occasion: Occasion, attempt: i64, message: Message) -> ReplyEvent {
+    let has_failed = message.0.status == crate::tree::MessageStatus::Failed;
+    ended_so(occasion, (attempt, has_failed), message)
+}
+
+/// The same of an end that may not be the last one: a failed reply may have been tried again.
+fn ended_so(
+    occasion: Occasion,
+    (attempt, has_failed): (i64, bool),
+    message: Message,
+) -> ReplyEvent {
     let Occasion { sequence, at, session_id } = occasion;
     let message_id = message.0.id.into();
-    if message.0.status == crate::tree::MessageStatus::Failed {
+    if has_failed {
         return ReplyEvent::Failed(ReplyFailed {
             sequence,
             at,
@@ -334,7 +345,7 @@ pub(super) async fn session_event(
 
 async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Result<SessionEvent> {
     let Occasion { sequence, at, session_id } = occasion;
-    Ok(match body {
+    Ok(match body.clone() {
         EventBody::MessagesAdded { messages, client_request_id } => {
             let messages = ctx.loaders().load_alone(&messages).await?;
             let messages = messages.into_iter().map(Message).collect();
@@ -346,7 +357,7 @@ async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Resul
                 client_request_id,
             })
         }
-        EventBody::MessageUpdated { message } => {
+        EventBody::MessageUpdated { message, retried: _ } => {
             let message = message_of(ctx, message).await?;
             SessionEvent::MessageUpdated(MessageUpdated { sequence, at, session_id, message })
         }
@@ -362,11 +373,12 @@ async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Resul
             head_moved(ctx, occasion, (head, fork), client_request_id).await?
         }
         EventBody::ReplyFinished { message } | EventBody::ReplyFailed { message } => {
+            let has_failed = matches!(body, EventBody::ReplyFailed { .. });
             let message = message_of(ctx, message).await?;
             let key = super::loaders::ReplyKey(message.0.id);
             let reply = ctx.loaders().load_alone(&[key]).await?.pop();
             let attempt = reply.map_or(1, |reply| reply.attempt);
-            ended(occasion, attempt, message).into()
+            ended_so(occasion, (attempt, has_failed), message).into()
         }
         EventBody::SessionUpdated {} => {
             SessionEvent::SessionUpdated(SessionUpdated { sequence, at, session_id })

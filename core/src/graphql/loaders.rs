@@ -81,6 +81,10 @@ pub(super) struct UsageKey(pub(super) SessionId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct StatsKey(pub(super) SessionId);
 
+/// The leaf that selecting a message returns to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ReturnKey(pub(super) MessageId);
+
 /// The children of a message, both sides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ChildrenKey(pub(super) MessageId);
@@ -143,7 +147,7 @@ impl Loaders {
     }
 }
 
-type Value<K> = <Batch as Loader<K>>::Value;
+pub(super) type Value<K> = <Batch as Loader<K>>::Value;
 type Loaded<K, V> = Result<HashMap<K, V>, LoadError>;
 
 /// Reads batches.
@@ -356,6 +360,17 @@ impl Loader<SharedKey> for Batch {
             loaded.extend(rows.into_iter().map(shared));
         }
         Ok(loaded)
+    }
+}
+
+impl Loader<ReturnKey> for Batch {
+    type Value = MessageId;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[ReturnKey]) -> Loaded<ReturnKey, MessageId> {
+        let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
+        let found = store::tip::newest_below_each(&self.app.db, &ids).await?;
+        Ok(found.into_iter().map(|(message, leaf)| (ReturnKey(message), leaf)).collect())
     }
 }
 

@@ -9,11 +9,12 @@ use skald_base::graph::parse_id;
 use super::{
     alternatives::{Alternatives, message_page},
     character::Character,
-    connection::{Page, cost},
+    connection::{Page, cost, forward},
     context::Graph,
     generation::Generation,
-    loaders::{ChildrenKey, ReplyKey},
+    loaders::{ChildrenKey, ReplyKey, ReturnKey},
     persona::Persona,
+    revision::{MessageRevision, revision_page},
     session::Session,
     user::UserRef,
 };
@@ -50,7 +51,8 @@ pub(super) enum MessageStatus {
     Stopped,
     /// The server or the model gave up in the middle; what was written stays.
     Interrupted,
-    /// The model could not write it; `generation.failure` says why.
+    /// The model could not write it; `generation.failure` says why, and `retryReply` tries again.
+    /// A reply that went on from another has that one's text, and no more.
     Failed,
 }
 
@@ -69,17 +71,6 @@ struct Author {
     character: Option<Character>,
     /// The user who wrote it; null for what a model wrote.
     user: Option<UserRef>,
-}
-
-/// A former text of a message that was edited in place.
-#[derive(SimpleObject)]
-struct MessageRevision {
-    /// Which one, counted from 1.
-    revision: i64,
-    /// What it said.
-    content: String,
-    /// When it was written.
-    created_at: DateTime<Utc>,
 }
 
 /// A node of a story's tree.
@@ -111,7 +102,8 @@ impl Message {
 
 /// A message that is being written, with its texts so far; with the first text it is `WRITING`.
 fn with_draft(row: tree::Message, content: String, thought: String) -> tree::Message {
-    let is_pending = content.is_empty();
+    // A reply that goes on from a text begins with it.
+    let is_pending = content == row.content;
     let status = if is_pending { row.status } else { tree::MessageStatus::Writing };
     let thought = (!thought.is_empty()).then_some(thought);
     tree::Message { content, thought, status, ..row }
@@ -257,20 +249,44 @@ impl Message {
         self.0.revision
     }
 
-    /// What it said before it was edited in place, oldest first.
-    async fn revisions(&self, ctx: &Context<'_>) -> Result<Vec<MessageRevision>> {
-        if self.0.revision == 1 {
-            return Ok(Vec::new());
-        }
-        let rows = store::message::revisions(&ctx.app().db, self.0.id).await?;
-        let wrap =
-            |(revision, content, created_at)| MessageRevision { revision, content, created_at };
-        Ok(rows.into_iter().map(wrap).collect())
+    /// What it said before it was edited in place, oldest first; 20 a page unless told
+    /// otherwise, 100 at most. `restoreRevision` makes one of them the text again.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    async fn revisions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<MessageRevision>> {
+        revision_page(ctx, &self.0, forward(first, after)).await
     }
 
     /// The message this is an edited sibling of.
     async fn edited_from(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
         let loaded = ctx.loaders().load(self.0.edited_from_id?).await;
+        loaded.map(|found| found.map(Self)).map_err(Into::into).transpose()
+    }
+
+    /// The leaf that `selectMessage` would make the head: switch to it at once, confirm later.
+    async fn returns_to(&self, ctx: &Context<'_>) -> Result<Self> {
+        let leaf = ctx.loaders().load(ReturnKey(self.0.id)).await?;
+        match leaf.filter(|leaf| *leaf != self.0.id) {
+            Some(leaf) => {
+                let found = ctx.loaders().load(leaf).await?;
+                Ok(found.map_or_else(|| self.clone(), Self))
+            }
+            None => Ok(self.clone()),
+        }
+    }
+
+    /// The name under which you keep it, of 1 to 200 bytes; null if you do not.
+    async fn bookmark(&self) -> Option<&str> {
+        self.0.bookmark.as_deref()
+    }
+
+    /// The cut reply whose text this one begins with (`continueReply`).
+    async fn continued_from(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
+        let loaded = ctx.loaders().load(self.0.continued_from_id?).await;
         loaded.map(|found| found.map(Self)).map_err(Into::into).transpose()
     }
 

@@ -13,6 +13,7 @@ use sqlx::types::Json;
 use super::{
     connection::{Page, change, cost, forward, page, total},
     context::Graph,
+    stale::as_it_is,
 };
 use crate::{
     patch::Patch,
@@ -197,7 +198,8 @@ struct DeletePersonaInput {
 /// A persona, or why it could not be saved.
 #[derive(SimpleObject)]
 pub(super) struct PersonaPayload {
-    /// The persona as it is now; null if `errors` says why not.
+    /// The persona as it is now, also after a `CONFLICT` for `expectedVersion`; null if `errors`
+    /// says why not.
     persona: Option<Persona>,
     /// Why it could not be done; empty if it was.
     errors: Vec<UserError>,
@@ -233,7 +235,8 @@ impl PersonaMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which persona, and what changes.")] input: UpdatePersonaInput,
     ) -> Result<PersonaPayload> {
-        respond(update(ctx, input).await)
+        let id = input.id.clone();
+        respond_to_update(ctx, &id, update(ctx, input).await).await
     }
 
     /// Delete a persona. While a story uses it, it only goes out of sight.
@@ -249,6 +252,19 @@ impl PersonaMutation {
         let (id, errors) = payload(outcome)?;
         Ok(DeletePersonaPayload { deleted_persona_id: id.map(ID::from), errors })
     }
+}
+
+async fn respond_to_update(
+    ctx: &Context<'_>,
+    id: &ID,
+    outcome: skald_base::Result<persona::Persona>,
+) -> Result<PersonaPayload> {
+    let payload = respond(outcome)?;
+    if payload.persona.is_some() {
+        return Ok(payload);
+    }
+    let now = as_it_is::<PersonaId>(ctx, &payload.errors, id).await?;
+    Ok(PersonaPayload { persona: now.map(Persona::from), ..payload })
 }
 
 fn respond(outcome: skald_base::Result<persona::Persona>) -> Result<PersonaPayload> {

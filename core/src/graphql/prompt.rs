@@ -41,6 +41,8 @@ enum PromptBlockKind {
     Direction,
     /// What was asked of this reply alone.
     Instruction,
+    /// What is written of this reply already: the text of the one it goes on from.
+    Beginning,
 }
 
 /// In whose mouth a block is put.
@@ -63,6 +65,9 @@ enum DropReason {
     TooLarge,
     /// What is more important took the room.
     OutOfRoom,
+    /// You hid it from models (`hideMessage`); only what stands below the first message that
+    /// did go in is counted.
+    Hidden,
 }
 
 /// Blocks of one kind that did not go in.

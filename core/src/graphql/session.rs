@@ -20,6 +20,7 @@ use super::{
     persona::Persona,
     search::{SearchHit, search_page},
     settings::{SessionSettings, SessionSettingsInput},
+    stale::as_it_is,
     usage::Usage,
     user::UserRef,
 };
@@ -257,6 +258,25 @@ impl Session {
         search_page(ctx, &self.0, &text, forward(first, after)).await
     }
 
+    /// The messages that you keep under a name, in order of their creation; deleted ones left
+    /// out. 20 a page unless told otherwise, 100 at most.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    async fn bookmarks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<Message>> {
+        let request = forward(first, after).check_forward()?;
+        let after = request.after.as_deref();
+        let after = after.map(|text| parse_time_cursor("after", text)).transpose()?;
+        let (db, id) = (&ctx.app().db, self.0.id);
+        let rows = store::message::bookmarked_in_session(db, id, after, request.limit()).await?;
+        let total = total(ctx, store::message::count_bookmarked(db, id)).await?;
+        let slice = request.cut(rows).map(Message);
+        Ok(page(slice, total, |message| time_cursor(message.0.created_at, message.0.id)))
+    }
+
     /// What you set about how the story is written.
     async fn settings(&self) -> SessionSettings {
         self.0.settings.clone().into()
@@ -379,7 +399,8 @@ struct RestoreSessionInput {
 /// A session, or why it could not be saved.
 #[derive(SimpleObject)]
 pub(super) struct SessionPayload {
-    /// The session as it is now; null if `errors` says why not.
+    /// The session as it is now, also after a `CONFLICT` for `expectedVersion`; null if `errors`
+    /// says why not.
     session: Option<Session>,
     /// Why it could not be done; empty if it was.
     errors: Vec<UserError>,
@@ -406,7 +427,8 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which session, and what changes.")] input: UpdateSessionInput,
     ) -> Result<SessionPayload> {
-        respond(update(ctx, input).await)
+        let id = input.id.clone();
+        respond_to_update(ctx, &id, update(ctx, input).await).await
     }
 
     /// Delete a session: it leaves your list and what is being written in it stops.
@@ -434,6 +456,19 @@ impl SessionMutation {
         };
         respond(outcome.map_err(|error| error.at("input.id")))
     }
+}
+
+async fn respond_to_update(
+    ctx: &Context<'_>,
+    id: &ID,
+    outcome: skald_base::Result<session::Session>,
+) -> Result<SessionPayload> {
+    let payload = respond(outcome)?;
+    if payload.session.is_some() {
+        return Ok(payload);
+    }
+    let now = as_it_is::<SessionId>(ctx, &payload.errors, id).await?;
+    Ok(SessionPayload { session: now.map(Session), ..payload })
 }
 
 pub(super) fn respond(outcome: skald_base::Result<session::Session>) -> Result<SessionPayload> {

@@ -6,8 +6,11 @@ use skald_base::{
     graph::{ClientRequestId, parse_id, parse_optional_id, payload},
 };
 
-use super::{context::Graph, message::Message, session::Session};
-use crate::turn::{self, NewMessage, ReplyWish, Swipe, Turn, WishedSpeaker};
+use super::{context::Graph, message::Message, session::Session, stale::story_as_it_is};
+use crate::{
+    tree::MessageId,
+    turn::{self, Continuation, NewMessage, ReplyWish, Swipe, Turn, WishedSpeaker},
+};
 
 /// What the narrator is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -37,6 +40,8 @@ struct SendMessageInput {
     message_id: Option<ID>,
     /// An id you made for the reply (a `UUIDv7` written as `message_…`).
     reply_id: Option<ID>,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
     /// Your id of this request: sent again with the same input, it gives the
     /// first result, and nothing is sent twice.
     client_request_id: String,
@@ -82,6 +87,8 @@ struct RequestReplyInput {
     instruction: Option<String>,
     /// An id you made for the reply (a `UUIDv7` written as `message_…`).
     reply_id: Option<ID>,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
     /// Your id of this request.
     client_request_id: String,
 }
@@ -99,6 +106,32 @@ struct RegenerateReplyInput {
     temperature: Option<f32>,
     /// An id you made for the new version (a `UUIDv7` written as `message_…`).
     reply_id: Option<ID>,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
+    /// Your id of this request.
+    client_request_id: String,
+}
+
+/// A wish to have a cut reply written on.
+#[derive(InputObject)]
+struct ContinueReplyInput {
+    /// The reply: `STOPPED`, `INTERRUPTED`, or `COMPLETE` with `finishReason: LENGTH`.
+    message_id: ID,
+    /// The model that should write; the session's if absent. See `models`.
+    model_id: Option<String>,
+    /// An id you made for the new message (a `UUIDv7` written as `message_…`).
+    reply_id: Option<ID>,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
+    /// Your id of this request.
+    client_request_id: String,
+}
+
+/// A wish to have a failed reply tried once more.
+#[derive(InputObject)]
+struct RetryReplyInput {
+    /// The reply, which is `FAILED`.
+    message_id: ID,
     /// Your id of this request.
     client_request_id: String,
 }
@@ -111,9 +144,12 @@ struct StopReplyInput {
 }
 
 /// What a turn made, or why it could not begin.
+///
+/// If it was refused with `CONFLICT` for `expectedHeadId` or `expectedRevision`, `session` (and
+/// `message`, where the input named one) are what they are now.
 #[derive(SimpleObject)]
 pub(super) struct TurnPayload {
-    /// The session, with its head moved.
+    /// The session, with its head where it is now.
     session: Option<Session>,
     /// The message that was written by hand, if the turn had one.
     message: Option<Message>,
@@ -144,7 +180,8 @@ impl ReplyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What you send.")] input: SendMessageInput,
     ) -> Result<TurnPayload> {
-        turn_payload(send(ctx, input).await)
+        let id = input.session_id.clone();
+        turn_payload(ctx, &id, send(ctx, input).await).await
     }
 
     /// Let a character or the narrator speak.
@@ -153,7 +190,8 @@ impl ReplyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who should speak, and where.")] input: RequestReplyInput,
     ) -> Result<TurnPayload> {
-        turn_payload(request_reply(ctx, input).await)
+        let id = input.session_id.clone();
+        turn_payload(ctx, &id, request_reply(ctx, input).await).await
     }
 
     /// Have another version of a reply written, as its sibling: a swipe.
@@ -162,7 +200,31 @@ impl ReplyMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which reply, and how to write it.")] input: RegenerateReplyInput,
     ) -> Result<TurnPayload> {
-        turn_payload(regenerate(ctx, input).await)
+        let id = input.message_id.clone();
+        turn_payload(ctx, &id, regenerate(ctx, input).await).await
+    }
+
+    /// Have a cut reply written on, as its sibling, which begins with all of its text.
+    ///
+    /// Offsets count from the beginning of the whole text, and its first delta is the old one.
+    /// If not a word is added, the sibling is `FAILED` with the old text, and `retryReply` works.
+    async fn continue_reply(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which reply.")] input: ContinueReplyInput,
+    ) -> Result<TurnPayload> {
+        let id = input.message_id.clone();
+        turn_payload(ctx, &id, continue_reply(ctx, input).await).await
+    }
+
+    /// Try a failed reply once more: the same message, the next attempt. The head does not move.
+    async fn retry_reply(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which reply.")] input: RetryReplyInput,
+    ) -> Result<TurnPayload> {
+        let id = input.message_id.clone();
+        turn_payload(ctx, &id, retry(ctx, input).await).await
     }
 
     /// Stop a reply and keep what is written of it. Stopping one that has ended changes nothing.
@@ -183,11 +245,16 @@ impl ReplyMutation {
 /// What a service answered.
 pub(super) type Outcome<T> = skald_base::Result<T>;
 
-/// A turn, or why it could not begin, as data.
-pub(super) fn turn_payload(outcome: Outcome<Turn>) -> Result<TurnPayload> {
+/// A turn, or why it could not begin, as data; `id` is the session or message it was about.
+pub(super) async fn turn_payload(
+    ctx: &Context<'_>,
+    id: &ID,
+    outcome: Outcome<Turn>,
+) -> Result<TurnPayload> {
     let (turn, errors) = payload(outcome)?;
     let Some(Turn { session, message, reply }) = turn else {
-        return Ok(TurnPayload { session: None, message: None, reply: None, errors });
+        let (session, message) = story_as_it_is(ctx, &errors, id).await?;
+        return Ok(TurnPayload { session, message, reply: None, errors });
     };
     let (message, reply) = (message.map(Message), reply.map(Message));
     Ok(TurnPayload { session: Some(Session(session)), message, reply, errors })
@@ -196,6 +263,11 @@ pub(super) fn turn_payload(outcome: Outcome<Turn>) -> Result<TurnPayload> {
 /// The id by which a client knows its request.
 pub(super) fn request_id(text: &str) -> Outcome<ClientRequestId> {
     ClientRequestId::parse("input.clientRequestId", text)
+}
+
+/// The head that a client believes in.
+pub(super) fn expected_head(id: Option<&ID>) -> Outcome<Option<MessageId>> {
+    parse_optional_id("input.expectedHeadId", id)
 }
 
 async fn send(ctx: &Context<'_>, input: SendMessageInput) -> Outcome<Turn> {
@@ -207,6 +279,7 @@ async fn send(ctx: &Context<'_>, input: SendMessageInput) -> Outcome<Turn> {
         speaker_id: parse_optional_id("input.speakerId", input.speaker_id.as_ref())?,
         message_id: parse_optional_id("input.messageId", input.message_id.as_ref())?,
         reply_id: parse_optional_id("input.replyId", input.reply_id.as_ref())?,
+        expected_head_id: expected_head(input.expected_head_id.as_ref())?,
     };
     turn::send(ctx.app(), ctx.viewer(), new, &request).await
 }
@@ -219,6 +292,7 @@ async fn request_reply(ctx: &Context<'_>, input: RequestReplyInput) -> Outcome<T
         speaker: input.speaker.parse()?,
         instruction: input.instruction,
         reply_id: parse_optional_id("input.replyId", input.reply_id.as_ref())?,
+        expected_head_id: expected_head(input.expected_head_id.as_ref())?,
     };
     turn::request_reply(ctx.app(), ctx.viewer(), wish, &request).await
 }
@@ -231,6 +305,24 @@ async fn regenerate(ctx: &Context<'_>, input: RegenerateReplyInput) -> Outcome<T
         instruction: input.instruction,
         temperature: input.temperature,
         reply_id: parse_optional_id("input.replyId", input.reply_id.as_ref())?,
+        expected_head_id: expected_head(input.expected_head_id.as_ref())?,
     };
     turn::regenerate(ctx.app(), ctx.viewer(), swipe, &request).await
+}
+
+async fn continue_reply(ctx: &Context<'_>, input: ContinueReplyInput) -> Outcome<Turn> {
+    let request = request_id(&input.client_request_id)?;
+    let wish = Continuation {
+        message_id: parse_id("input.messageId", &input.message_id)?,
+        model_id: input.model_id,
+        reply_id: parse_optional_id("input.replyId", input.reply_id.as_ref())?,
+        expected_head_id: expected_head(input.expected_head_id.as_ref())?,
+    };
+    turn::continue_reply(ctx.app(), ctx.viewer(), wish, &request).await
+}
+
+async fn retry(ctx: &Context<'_>, input: RetryReplyInput) -> Outcome<Turn> {
+    let request = request_id(&input.client_request_id)?;
+    let id = parse_id("input.messageId", &input.message_id)?;
+    turn::retry_reply(ctx.app(), ctx.viewer(), id, &request).await
 }

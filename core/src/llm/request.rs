@@ -14,8 +14,9 @@ pub struct Request {
     pub abilities: Abilities,
     /// Standing instructions, block by block: who is who, how to write.
     pub system: Vec<String>,
-    /// The conversation, oldest first; never empty, begins and ends with [`Role::User`],
-    /// roles alternate.
+    /// The conversation, oldest first; never empty, begins with [`Role::User`], roles alternate.
+    /// It ends with [`Role::User`] too, or with [`Role::Model`] where a model that can is to go
+    /// on from its own words.
     pub turns: Vec<Turn>,
     /// Texts at which the model should stop, without writing them.
     pub stop: Vec<String>,
@@ -96,6 +97,8 @@ pub struct Story {
     pub last_line: String,
     /// An instruction for this reply alone.
     pub instruction: Option<String>,
+    /// What is written of the reply already; empty if it begins anew.
+    pub begun: String,
     /// How many messages stand on the path.
     pub depth: u32,
     /// In which grammatical person the story is told.

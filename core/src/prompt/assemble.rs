@@ -1,7 +1,8 @@
 //! From a scene to a plan: which blocks there are, and which of them fit. Pure.
 
 use super::{
-    Block, BlockKind, BlockSource, Budget, DropReason, Dropped, Plan, PromptRole, Scene, TooLarge,
+    Block, BlockKind, BlockSource, Budget, DropReason, Dropped, GoingOn, Plan, PromptRole, Scene,
+    TooLarge,
     budget::{self, History, first_kept},
     scene::Member,
     template,
@@ -18,11 +19,17 @@ use crate::{
 const EXAMPLES_SHARE: u32 = 4;
 
 /// Plans the prompt for one reply.
-pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<Plan, TooLarge> {
+pub fn plan(
+    scene: &Scene,
+    budget: Budget,
+    calibration: &Calibration,
+    going_on: GoingOn,
+) -> Result<Plan, TooLarge> {
     let draft = Draft { scene, calibration };
     let mut constant = draft.constant();
     let mut history = draft.history();
-    let last = draft.last();
+    let mut last = draft.last();
+    last.extend(draft.beginning(going_on));
     let (mut examples, mut large) = draft.examples(&constant, budget);
     let mut crowded = Vec::new();
     let room = loop {
@@ -46,6 +53,7 @@ pub fn plan(scene: &Scene, budget: Budget, calibration: &Calibration) -> Result<
     let (first, underfilled) = draft.trim(&history, room);
     let left: Vec<Block> = history.drain(..first).collect();
     dropped.extend(draft.dropped_history(&left));
+    dropped.extend(draft.hidden_history(history.first()));
     let began_with = history.first().and_then(|block| match block.source {
         Some(BlockSource::Message(id)) => Some(id),
         Some(BlockSource::Character(_) | BlockSource::Persona(_)) | None => None,
@@ -183,6 +191,22 @@ impl Draft<'_> {
         last
     }
 
+    /// What is written of the reply already, after everything that was asked of it.
+    fn beginning(&self, going_on: GoingOn) -> Vec<Block> {
+        let Some(begun) = &self.scene.begun else { return Vec::new() };
+        let text = self.block((BlockKind::Beginning, PromptRole::Model), begun.text.clone());
+        let text =
+            text.map(|block| Block { source: begun.from.map(BlockSource::Message), ..block });
+        let wish = match going_on {
+            GoingOn::Prefill => None,
+            GoingOn::Asked => {
+                let wish = template::go_on_from(&self.scene.session.settings.language);
+                self.block((BlockKind::Direction, PromptRole::User), bracketed(wish))
+            }
+        };
+        text.into_iter().chain(wish).collect()
+    }
+
     /// Some models refuse a conversation that begins with their own words.
     fn opening(&self, first: Option<&Block>) -> Option<Block> {
         if first.is_some_and(|block| block.role == PromptRole::User) {
@@ -207,6 +231,18 @@ impl Draft<'_> {
 
     fn is_complete(&self) -> bool {
         self.scene.path.first().is_none_or(|message| message.depth == 0)
+    }
+
+    /// What the player hid of the part of the story that goes in.
+    fn hidden_history(&self, first: Option<&Block>) -> Option<Dropped> {
+        let source = first.and_then(|block| block.source);
+        let from = self.scene.path.iter().position(|m| source == Some(BlockSource::Message(m.id)));
+        let told = self.scene.path.iter().skip(from.unwrap_or_default());
+        let hidden = told.filter(|m| m.hidden_from_prompt && !m.content.trim().is_empty());
+        let sizes = hidden.map(|m| self.calibration.tokens(Weight::of(&m.content)));
+        let (count, tokens) = sizes.fold((0, 0), |(count, sum), size| (count + 1, sum + size));
+        let (kind, reason) = (BlockKind::History, DropReason::Hidden);
+        (count > 0).then_some(Dropped { kind, count, tokens, reason })
     }
 
     fn dropped_history(&self, left: &[Block]) -> Option<Dropped> {

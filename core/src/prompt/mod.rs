@@ -22,7 +22,7 @@ use self::tokens::Weight;
 pub use self::{
     assemble::plan,
     budget::{Budget, TooLarge},
-    scene::Scene,
+    scene::{Begun, Scene},
 };
 use crate::{
     character::CharacterId,
@@ -56,6 +56,8 @@ pub enum BlockKind {
     Direction,
     /// What the player asks of this reply.
     Instruction,
+    /// What is written of this reply already.
+    Beginning,
 }
 
 /// In whose mouth a block is put.
@@ -69,6 +71,15 @@ pub enum PromptRole {
     User,
     /// The model's.
     Model,
+}
+
+/// How a model is brought to go on from a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoingOn {
+    /// The text is its own last turn.
+    Prefill,
+    /// It is asked to.
+    Asked,
 }
 
 /// What a block was made from.
@@ -119,6 +130,8 @@ pub enum DropReason {
     TooLarge,
     /// What is more important took the room.
     OutOfRoom,
+    /// The player keeps models from it.
+    Hidden,
 }
 
 /// A prompt, ready to be sent.
@@ -154,6 +167,7 @@ impl BlockKind {
             Self::PostHistory => "the character's post-history instructions",
             Self::Direction => "the direction",
             Self::Instruction => "the instruction",
+            Self::Beginning => "the text to go on from",
         }
     }
 }

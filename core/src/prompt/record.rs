@@ -132,6 +132,7 @@ impl BlockKind {
             Self::PostHistory => "POST_HISTORY",
             Self::Direction => "DIRECTION",
             Self::Instruction => "INSTRUCTION",
+            Self::Beginning => "BEGINNING",
         }
     }
 }

@@ -28,6 +28,17 @@ pub struct Scene {
     pub depth: i64,
     /// The message with which the history began the last time, if that is known.
     pub began_with: Option<MessageId>,
+    /// The text that the reply goes on from, if it does not begin anew.
+    pub begun: Option<Begun>,
+}
+
+/// A text that a reply goes on from.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The message it is of, as long as that is there.
+    pub from: Option<MessageId>,
+    /// The text.
+    pub text: String,
 }
 
 /// Somebody on stage.
@@ -114,7 +125,9 @@ impl Scene {
 
     /// What the player wrote last on the path.
     pub fn last_line(&self) -> &str {
-        let last = self.path.iter().rev().find(|message| message.role == MessageRole::Player);
+        let is_shown =
+            |message: &&Message| message.role == MessageRole::Player && !message.hidden_from_prompt;
+        let last = self.path.iter().rev().find(is_shown);
         last.map_or("", |message| &message.content)
     }
 

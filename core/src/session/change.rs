@@ -99,7 +99,9 @@ impl<'a> SessionChange<'a> {
             status: MessageStatus::Pending,
             revision: 1,
             edited_from_id: None,
+            continued_from_id: None,
             hidden_from_prompt: false,
+            bookmark: None,
             created_at: self.app.clock.now(),
             edited_at: None,
             deleted_at: None,
@@ -113,6 +115,19 @@ impl<'a> SessionChange<'a> {
         found
             .filter(|message| message.session_id == self.session.id && message.deleted_at.is_none())
             .ok_or_else(|| Error::not_found("message").at(path))
+    }
+
+    /// Refuses to go on if the head is not where the client believes it to be.
+    ///
+    /// Asked after the request id was claimed: a request that is sent again is answered as the
+    /// first time, wherever its own turn has moved the head.
+    pub fn expect_head(&self, expected: Option<MessageId>) -> Result<()> {
+        match expected {
+            Some(expected) if self.session.head_id != Some(expected) => {
+                Err(Error::conflict("the head moved meanwhile").at("input.expectedHeadId"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Moves the head and remembers the leaf as visited.

@@ -123,7 +123,9 @@ async fn text_so_far(app: &App, message: &Message) -> Result<String> {
         return Ok(Snapshot::from(&running).content);
     }
     let reply = store::reply::find(&mut app.db.reader(), message.id).await?;
-    Ok(reply.map(|reply| reply.draft_content).unwrap_or_default())
+    let draft = reply.map(|reply| reply.draft_content).filter(|draft| !draft.is_empty());
+    // One that continues another had its text before its first word.
+    Ok(draft.unwrap_or_else(|| message.content.clone()))
 }
 
 /// A fork that is being made.
@@ -218,7 +220,9 @@ impl Copying {
             status: message.status,
             revisions: old_texts.into_iter().map(revision).collect(),
             hidden_from_prompt: message.hidden_from_prompt,
+            bookmark: message.bookmark,
             edited_from: message.edited_from_id,
+            continued_from: message.continued_from_id,
             created_at: message.created_at,
             edited_at: message.edited_at,
             reply,
@@ -245,9 +249,12 @@ impl Copying {
         let live = running.map(|snapshot| (snapshot.content, snapshot.thought));
         let (content, thought) = live.or(saved).unwrap_or_default();
         if !content.is_empty() {
+            message.content = content;
+            message.thought = Some(thought).filter(|thought| !thought.is_empty());
+        }
+        // One that continues another had its text before its first word.
+        if !message.content.is_empty() {
             message.status = MessageStatus::Interrupted;
-            (message.content, message.thought) =
-                (content, Some(thought).filter(|thought| !thought.is_empty()));
         }
         if let Some(reply) = &mut reply {
             reply.finished_at = Some(self.app.clock.now());

@@ -126,6 +126,9 @@ impl Cursor {
             EventBody::MessagesAdded { messages, .. } => {
                 self.replies.extend(messages.iter().map(|id| (*id, Seen::default())));
             }
+            EventBody::MessageUpdated { message, retried: true } => {
+                self.replies.insert(*message, Seen::default());
+            }
             EventBody::ReplyFinished { message } | EventBody::ReplyFailed { message } => {
                 self.replies.remove(message);
             }

@@ -18,7 +18,7 @@ macro_rules! columns {
         "m.id, m.session_id, m.parent_id, m.depth, m.jump_id, m.jump_depth, m.role, \
          m.author_name, m.author_avatar_url, m.author_user_id, m.author_persona_id, \
          m.author_character_id, m.content, m.thought, m.status, m.revision, m.edited_from_id, \
-         m.hidden_from_prompt, m.created_at, m.edited_at, m.deleted_at, m.deletion_id"
+         m.continued_from_id, m.hidden_from_prompt, m.bookmark, m.created_at, m.edited_at, m.deleted_at, m.deletion_id"
     };
 }
 pub(crate) use columns;
@@ -52,10 +52,10 @@ pub(crate) async fn insert_all(tx: &mut Tx, messages: &[Message]) -> Result<()> 
         INSERT INTO message (id, session_id, parent_id, depth, jump_id, jump_depth, role,
             author_name, author_avatar_url, author_user_id, author_persona_id,
             author_character_id, content, thought, status, revision, edited_from_id,
-            hidden_from_prompt, created_at, edited_at)
+            continued_from_id, hidden_from_prompt, bookmark, created_at, edited_at)
         VALUES (..)";
     for some in by_powers(messages) {
-        tx.query(SQL).bind_rows(20, some, bind_row).execute().await?;
+        tx.query(SQL).bind_rows(22, some, bind_row).execute().await?;
     }
     for message in messages.iter().filter(|message| !message.status.is_running()) {
         super::search::index(tx, (message.session_id, message.id), &message.content).await?;
@@ -83,7 +83,9 @@ fn bind_row<'c>(query: Query<'c>, message: &Message) -> Query<'c> {
         .bind(message.status)
         .bind(message.revision)
         .bind(message.edited_from_id)
+        .bind(message.continued_from_id)
         .bind(message.hidden_from_prompt)
+        .bind(message.bookmark.clone())
         .bind(message.created_at)
         .bind(message.edited_at)
 }
@@ -304,6 +306,43 @@ pub(crate) async fn by_depth(
     Ok(query.bind(limit).all().await?)
 }
 
+/// The bookmarked messages of a session in order of their creation, deleted ones left out.
+pub(crate) async fn bookmarked_in_session(
+    db: &Db,
+    session: SessionId,
+    after: Option<(DateTime<Utc>, MessageId)>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM message m
+          WHERE m.session_id = $1 AND m.bookmark IS NOT NULL AND m.deleted_at IS NULL
+              AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
+          ORDER BY m.created_at, m.id
+          LIMIT $4"
+    );
+    let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
+    Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+}
+
+/// How many living messages of a session are bookmarked.
+pub(crate) async fn count_bookmarked(db: &Db, session: SessionId) -> Result<i64> {
+    const SQL: &str = "
+        SELECT count(*) FROM message
+        WHERE session_id = $1 AND bookmark IS NOT NULL AND deleted_at IS NULL";
+    let (count,): (i64,) = db.read(SQL).bind(session).one().await?;
+    Ok(count)
+}
+
+/// Sets what a player has marked a message with.
+pub(crate) async fn set_marks(tx: &mut Tx, message: &Message) -> Result<()> {
+    const SQL: &str = "UPDATE message SET hidden_from_prompt = $2, bookmark = $3 WHERE id = $1";
+    let query = tx.query(SQL).bind(message.id).bind(message.hidden_from_prompt);
+    query.bind(message.bookmark.clone()).execute().await?;
+    Ok(())
+}
+
 /// The text a reply ended with, which can be found from here on.
 pub(crate) async fn finish(
     tx: &mut Tx,
@@ -336,14 +375,48 @@ pub(crate) async fn revise(
     super::search::index(tx, (message.session_id, message.id), content).await
 }
 
+/// A failed reply is asked for again: nothing of the failed attempt is left.
+pub(crate) async fn begin_again(tx: &mut Tx, id: MessageId) -> Result<()> {
+    const SQL: &str = "UPDATE message SET status = 'PENDING', thought = NULL WHERE id = $1";
+    tx.query(SQL).bind(id).execute().await?;
+    Ok(())
+}
+
+/// A former text of a message.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Revision {
+    pub(crate) revision: i64,
+    pub(crate) content: String,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
 /// What a message said before, oldest first.
-pub(crate) async fn revisions(db: &Db, id: MessageId) -> Result<Vec<(i64, String, DateTime<Utc>)>> {
+pub(crate) async fn revisions(
+    db: &Db,
+    id: MessageId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Revision>> {
     const SQL: &str = "
         SELECT revision, content, created_at
         FROM message_revision
-        WHERE message_id = $1
-        ORDER BY revision";
-    Ok(db.read(SQL).bind(id).all().await?)
+        WHERE message_id = $1 AND revision > $2
+        ORDER BY revision
+        LIMIT $3";
+    Ok(db.read(SQL).bind(id).bind(after).bind(limit).all().await?)
+}
+
+/// What a message said in one of its revisions but the present one.
+pub(crate) async fn find_revision(
+    tx: &mut Tx,
+    id: MessageId,
+    revision: i64,
+) -> Result<Option<Revision>> {
+    const SQL: &str = "
+        SELECT revision, content, created_at
+        FROM message_revision
+        WHERE message_id = $1 AND revision = $2";
+    Ok(tx.query(SQL).bind(id).bind(revision).optional().await?)
 }
 
 /// Marks a message and everything living below it as deleted.

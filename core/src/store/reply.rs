@@ -57,7 +57,7 @@ pub(crate) async fn insert(tx: &mut Tx, reply: &Reply) -> Result<()> {
     const SQL: &str = "
         INSERT INTO reply (message_id, session_id, user_id, job, model, attempt, stage, leased_by,
             leased_until, stop_requested, draft_content, draft_thought, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, '', '', $10)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE, $10, '', $11)";
     let until = now_millis(tx).await? + LEASE_MILLIS;
     tx.query(SQL)
         .bind(reply.message_id)
@@ -69,6 +69,7 @@ pub(crate) async fn insert(tx: &mut Tx, reply: &Reply) -> Result<()> {
         .bind(reply.stage)
         .bind(reply.leased_by)
         .bind(until)
+        .bind(reply.draft_content.clone())
         .bind(reply.created_at)
         .execute()
         .await?;
@@ -279,6 +280,8 @@ fn places(rows: usize, columns: usize, first: usize) -> String {
 }
 
 /// Begins the next attempt, with this model; false if another process has the reply.
+///
+/// The draft is what the reply goes on from, which is the text of its message.
 pub(crate) async fn next_attempt(
     tx: &mut Tx,
     reply: &Reply,
@@ -287,11 +290,28 @@ pub(crate) async fn next_attempt(
 ) -> Result<bool> {
     const SQL: &str = "
         UPDATE reply
-        SET attempt = attempt + 1, stage = 'RECALLING', draft_content = '', draft_thought = '',
+        SET attempt = attempt + 1, stage = 'RECALLING', draft_thought = '',
+            draft_content = (SELECT content FROM message WHERE id = message_id),
             failure_code = NULL, failure_message = NULL, retry_at = NULL, model = $4
         WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL";
     let query = tx.query(SQL).bind(reply.message_id).bind(process).bind(reply.attempt);
     Ok(query.bind(model.to_owned()).execute().await? == 1)
+}
+
+/// Begins a failed reply again: `again` with its next attempt; false if it has begun already.
+pub(crate) async fn begin_again(tx: &mut Tx, again: &Reply) -> Result<bool> {
+    const SQL: &str = "
+        UPDATE reply
+        SET attempt = $2, user_id = $3, model = $4, leased_by = $5, leased_until = $6,
+            draft_content = $7, stage = 'RECALLING', stop_requested = FALSE, draft_thought = '',
+            failure_code = NULL, failure_message = NULL, retry_at = NULL, finish_reason = NULL,
+            prompt_tokens = NULL, cached_tokens = NULL, output_tokens = NULL,
+            thought_tokens = NULL, cost = NULL, first_text_at = NULL, finished_at = NULL
+        WHERE message_id = $1 AND attempt = $2 - 1 AND finished_at IS NOT NULL";
+    let until = now_millis(tx).await? + LEASE_MILLIS;
+    let query = tx.query(SQL).bind(again.message_id).bind(again.attempt).bind(again.user_id);
+    let query = query.bind(again.model.clone()).bind(again.leased_by).bind(until);
+    Ok(query.bind(again.draft_content.clone()).execute().await? == 1)
 }
 
 /// Stores how a reply ended; false if another process has it.

@@ -10,10 +10,12 @@
 //!
 //! A leaf to which only itself leads has no row: selecting it needs none.
 
-use chrono::{DateTime, Utc};
-use skald_base::{Result, Tx};
+use std::collections::HashMap;
 
-use super::message::{ancestor_at, fork};
+use chrono::{DateTime, Utc};
+use skald_base::{Db, Result, Tx};
+
+use super::message::{ancestor_at, fork, forks};
 use crate::{
     session::SessionId,
     tree::{Message, MessageId},
@@ -102,6 +104,82 @@ pub(crate) async fn newest(tx: &mut Tx, session: SessionId) -> Result<Option<Mes
         LIMIT 1";
     let row: Option<(MessageId,)> = tx.query(SQL).bind(session).optional().await?;
     Ok(row.map(|(id,)| id))
+}
+
+/// For a `DataLoader`: where each message leads to, if it is not to itself.
+///
+/// All go down from their roots together, from fork to fork. What a screen shows is the path to
+/// the head, and siblings of messages on it: that takes three statements.
+pub(crate) async fn newest_below_each(
+    db: &Db,
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, MessageId>> {
+    let mut found = HashMap::new();
+    let mut waiting = HashMap::from([(0, messages.to_vec())]);
+    while !waiting.is_empty() {
+        let mut tops = Vec::new();
+        let mut by_leaf: HashMap<MessageId, HashMap<MessageId, i64>> = HashMap::new();
+        for (depth, at) in std::mem::take(&mut waiting) {
+            for (message, own_depth, leaf) in steps_at(db, depth, &at).await? {
+                by_leaf.entry(leaf).or_default().insert(message, own_depth);
+            }
+        }
+        for (leaf, depths) in by_leaf {
+            let others: Vec<MessageId> = depths.keys().copied().collect();
+            for (message, at, depth) in forks(&mut db.reader(), leaf, &others).await? {
+                if at == message {
+                    found.insert(message, leaf);
+                } else if depths.get(&message) == Some(&(depth + 1)) {
+                    tops.push(message);
+                } else {
+                    waiting.entry(depth + 1).or_default().push(message);
+                }
+            }
+        }
+        found.extend(leaves_of(db, &tops).await?);
+    }
+    Ok(found)
+}
+
+/// Of each message the leaf that its ancestor at a depth leads to, if a row begins there, and
+/// the message's own depth.
+async fn steps_at(
+    db: &Db,
+    depth: i64,
+    messages: &[MessageId],
+) -> Result<Vec<(MessageId, i64, MessageId)>> {
+    const SQL: &str = "
+        WITH RECURSIVE walk
+            (message_id, own_depth, session_id, id, parent_id, depth, jump_id, jump_depth) AS (
+            SELECT id, depth, session_id, id, parent_id, depth, jump_id, jump_depth
+            FROM message
+            WHERE id IN (..)
+            UNION ALL
+            SELECT w.message_id, w.own_depth, w.session_id, m.id, m.parent_id, m.depth, m.jump_id,
+                m.jump_depth
+            FROM walk w
+            JOIN message m
+                ON m.id = CASE WHEN w.jump_depth >= $1 THEN w.jump_id ELSE w.parent_id END
+            WHERE w.depth > $1
+        )
+        SELECT w.message_id, w.own_depth, t.leaf_id
+        FROM walk w
+        JOIN branch_tip t ON t.session_id = w.session_id AND t.top_id = w.id
+        WHERE w.depth = $1";
+    db.read(SQL).bind(depth).bind_list(messages).all().await
+}
+
+/// The leaves of the rows that begin at these messages.
+async fn leaves_of(db: &Db, tops: &[MessageId]) -> Result<Vec<(MessageId, MessageId)>> {
+    const SQL: &str = "
+        SELECT m.id, t.leaf_id
+        FROM message m
+        JOIN branch_tip t ON t.session_id = m.session_id AND t.top_id = m.id
+        WHERE m.id IN (..)";
+    if tops.is_empty() {
+        return Ok(Vec::new());
+    }
+    db.read(SQL).bind_list(tops).all().await
 }
 
 /// The living leaf below (or at) a message that was visited last; none if it has no row.

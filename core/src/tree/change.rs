@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 use skald_base::{
-    Error, Result, UserError, UserErrorCode, Viewer,
+    Error, Result, Viewer,
     graph::{ClientRequestId, TextRule},
     viewer::SignedIn,
 };
 
-use super::{Message, MessageId, MessageRole, MessageStatus};
+use super::{Message, MessageId, MessageRole, MessageStatus, revision};
 use crate::{
     app::App,
     events::EventBody,
@@ -37,6 +37,8 @@ pub struct Edit {
     pub mode: EditMode,
     pub reply: bool,
     pub expected_revision: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_head_id: Option<MessageId>,
     pub new_message_id: Option<MessageId>,
     pub reply_id: Option<MessageId>,
 }
@@ -58,16 +60,9 @@ pub async fn edit(
         drop(change);
         return turn::repeat(app, viewer, first).await;
     }
+    change.expect_head(edit.expected_head_id)?;
     let original = change.message(edit.message_id, "input.messageId").await?;
-    if original.status.is_running() {
-        let message = "the message is still being written: stop it or wait for its end";
-        let error = UserError::new(UserErrorCode::ReplyRunning, message);
-        return Err(error.at("input.messageId").into());
-    }
-    if edit.expected_revision.is_some_and(|expected| expected != original.revision) {
-        let message = format!("edited meanwhile: revision {}", original.revision);
-        return Err(Error::conflict(message).at("input.expectedRevision"));
-    }
+    revision::check(&original, edit.expected_revision)?;
     match edit.mode {
         EditMode::InPlace => edit_in_place(change, &original, &edit).await,
         EditMode::Sibling => {
@@ -108,8 +103,7 @@ async fn add_sibling(
             let speaker =
                 turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling))
                     .await?;
-            let job = Job { speaker, instruction: None, temperature: None, minor: user.minor };
-            let order = Order { id: reply, user: user.id, job, model: None };
+            let order = Order::new(reply, user.id, Job::new(speaker, user.minor));
             Some(turn::start_reply(&mut change, Some(&sibling), order).await?)
         }
     };
@@ -134,12 +128,9 @@ async fn edit_in_place(
         let message = "an edit in place changes a text; for a new reply edit as a sibling";
         return Err(Error::invalid("input.reply", message));
     }
-    let now = change.app.clock.now();
-    store::message::revise(&mut change.tx, original, &edit.content, now).await?;
-    change.record(EventBody::MessageUpdated { message: original.id });
-    let message = store::message::find(&mut change.tx, original.id).await?;
+    let message = revision::revise(&mut change, original, &edit.content).await?;
     let session = change.commit().await?;
-    Ok(Turn { session, message, reply: None })
+    Ok(Turn { session, message: Some(message), reply: None })
 }
 
 /// A message beside `original`, with the same author.
@@ -170,16 +161,16 @@ pub async fn select(
     viewer: &Viewer,
     id: MessageId,
     expected_head: Option<MessageId>,
-) -> Result<Session> {
+) -> Result<(Session, Message)> {
     let session = session_of(app, id).await?;
     let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
-    check_head(&change, expected_head)?;
+    change.expect_head(expected_head)?;
     let message = change.message(id, "input.messageId").await?;
     let leaf = store::tip::newest_below(&mut change.tx, &message).await?.unwrap_or(id);
     if change.session.head_id != Some(leaf) {
         change.move_head(Some(leaf), None).await?;
     }
-    change.commit().await
+    Ok((change.commit().await?, message))
 }
 
 /// Deletes a message and everything below it; what is being written there stops.
@@ -193,7 +184,7 @@ pub async fn delete(
 ) -> Result<(Session, Message)> {
     let session = session_of(app, id).await?;
     let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
-    check_head(&change, expected_head)?;
+    change.expect_head(expected_head)?;
     let message = change.message(id, "input.messageId").await?;
     let deletion = app.ids.next::<super::MessageKind>().uuid();
     let now = app.clock.now();
@@ -228,9 +219,15 @@ async fn leaf_of_another_root(change: &mut SessionChange<'_>) -> Result<Option<M
 }
 
 /// Undoes the deletion that took this message; the head moves there.
-pub async fn restore(app: &App, viewer: &Viewer, id: MessageId) -> Result<(Session, Message)> {
+pub async fn restore(
+    app: &App,
+    viewer: &Viewer,
+    id: MessageId,
+    expected_head: Option<MessageId>,
+) -> Result<(Session, Message)> {
     let session = session_of(app, id).await?;
     let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
+    change.expect_head(expected_head)?;
     let missing = || Error::not_found("message").at("input.messageId");
     let message = store::message::find(&mut change.tx, id).await?.ok_or_else(missing)?;
     let Some(deletion) = message.deletion_id else {
@@ -252,13 +249,4 @@ pub async fn restore(app: &App, viewer: &Viewer, id: MessageId) -> Result<(Sessi
     change.move_head(Some(leaf), None).await?;
     let session = change.commit().await?;
     Ok((session, message))
-}
-
-fn check_head(change: &SessionChange<'_>, expected: Option<MessageId>) -> Result<()> {
-    match expected {
-        Some(expected) if change.session.head_id != Some(expected) => {
-            Err(Error::conflict("the head moved meanwhile").at("input.expectedHeadId"))
-        }
-        Some(_) | None => Ok(()),
-    }
 }

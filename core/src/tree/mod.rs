@@ -5,8 +5,10 @@
 //! changes a tree is in [`change`].
 
 pub mod change;
+pub mod mark;
 pub mod outline;
 pub mod path;
+pub mod revision;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -96,7 +98,9 @@ pub struct Message {
     pub status: MessageStatus,
     pub revision: i64,
     pub edited_from_id: Option<MessageId>,
+    pub continued_from_id: Option<MessageId>,
     pub hidden_from_prompt: bool,
+    pub bookmark: Option<String>,
     pub created_at: DateTime<Utc>,
     pub edited_at: Option<DateTime<Utc>>,
     pub deleted_at: Option<DateTime<Utc>>,

@@ -10,14 +10,18 @@ use super::{
 use crate::{
     app::App,
     calibration::Counted,
-    llm::{self, Abilities, Model, ModelRole, Options, Output, Request, registry::split},
+    llm::{
+        self, Abilities, LastTurn, Model, ModelRole, Options, Output, Request, Thinking,
+        registry::split,
+    },
     prompt::{
-        self, Budget, Plan, Scene,
+        self, Begun, Budget, GoingOn, Plan, Scene,
         record::{PlanBody, PlanRecord},
         tokens::Calibration,
     },
     session::NarrativeVoice,
     store,
+    tree::Message,
 };
 
 /// A request, and the plan of its prompt.
@@ -48,6 +52,7 @@ pub(super) async fn for_reply(app: &App, reply: &Reply) -> Result<Result<Asked, 
         parent: message.parent_id,
         depth: message.depth,
         job: reply.job.0.clone(),
+        begun: begun(message),
     };
     let asking = Asking { model: &reply.model, seed: seed(reply), attempt: reply.attempt };
     let scene = scene::read(app, &key, Extent::AsBefore).await?;
@@ -59,6 +64,12 @@ pub(super) async fn for_reply(app: &App, reply: &Reply) -> Result<Result<Asked, 
         asked => asked,
     };
     Ok(asked)
+}
+
+/// What a reply goes on from is the text of its message until it ends.
+fn begun(message: Message) -> Option<Begun> {
+    let Message { content: text, continued_from_id: from, .. } = message;
+    (!text.is_empty()).then_some(Begun { from, text })
 }
 
 /// Differs for every swipe, and for every attempt at it.
@@ -113,8 +124,14 @@ pub(super) fn compose_with(
     let abilities = app.model(asking.model).map(|model: Model| model.abilities).unwrap_or_default();
     let context = app.calibrations.context(asking.model, abilities.context_tokens);
     let budget = Budget::new(context, options.max_output_tokens, abilities.thinks);
-    let plan = prompt::plan(scene, budget, &calibration)
+    let going_on = going_on(&abilities);
+    let plan = prompt::plan(scene, budget, &calibration, going_on)
         .map_err(|too_large| Failure::new(FailureCode::PromptTooLarge, too_large.to_string()))?;
+    let options = match (&scene.begun, going_on) {
+        // Servers refuse to think about an answer that has begun.
+        (Some(_), GoingOn::Prefill) => Options { thinking: Some(Thinking::None), ..options },
+        (Some(_), GoingOn::Asked) | (None, _) => options,
+    };
     let abilities = with_room(abilities, &plan);
     let request = Request {
         model: asking.model.to_owned(),
@@ -148,6 +165,12 @@ fn with_room(abilities: Abilities, plan: &Plan) -> Abilities {
     let room = abilities.context_tokens.saturating_sub(prompt).max(plan.budget.reply);
     let most = abilities.output_tokens.map_or(room, |most| most.min(room));
     Abilities { output_tokens: Some(most), ..abilities }
+}
+
+/// How a model is brought to go on from a text.
+fn going_on(abilities: &Abilities) -> GoingOn {
+    let can = abilities.prefill && abilities.last_turn == LastTurn::Any;
+    if can { GoingOn::Prefill } else { GoingOn::Asked }
 }
 
 /// What was wished for this reply comes before what holds for all.
@@ -204,6 +227,7 @@ fn story(scene: &Scene, attempt: i64) -> llm::Story {
         about_player: scene.about_player(),
         last_line: scene.last_line().to_owned(),
         instruction: scene.job.instruction.clone(),
+        begun: scene.begun.as_ref().map(|begun| begun.text.clone()).unwrap_or_default(),
         depth: u32::try_from(scene.depth).unwrap_or(u32::MAX),
         voice: match scene.session.settings.narrative_voice {
             NarrativeVoice::First => llm::Voice::First,

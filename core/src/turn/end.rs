@@ -84,7 +84,7 @@ fn pause(attempt: u32) -> Duration {
 }
 
 fn ending(draft: Draft, outcome: Outcome) -> Option<Ending> {
-    let has_text = draft.content.units() > 0;
+    let has_text = draft.has_new_text();
     let (status, finish_reason, failure) = match outcome {
         Outcome::Lost => return None,
         Outcome::Complete(reason) => (MessageStatus::Complete, Some(reason), None),

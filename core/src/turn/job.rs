@@ -64,6 +64,16 @@ pub struct Job {
     pub temperature: Option<f32>,
     /// Whether the player said that they are not of age.
     pub minor: bool,
+    /// The model that was wished for this reply alone.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+impl Job {
+    /// A job without any wish of its own.
+    pub fn new(speaker: Speaker, minor: bool) -> Self {
+        Self { speaker, instruction: None, temperature: None, minor, model: None }
+    }
 }
 
 /// Who writes a reply.

@@ -6,10 +6,13 @@
 //! saved as it grows ([`flush`]), and what a crash left is taken up at start
 //! ([`recovery`]).
 
+mod again;
 mod ask;
+mod continuation;
 mod end;
 pub mod flush;
 mod job;
+pub mod join;
 mod preview;
 mod read;
 pub mod recovery;
@@ -27,14 +30,16 @@ use skald_base::{
     graph::{ClientRequestId, TextRule},
 };
 
-use self::start::{open_parent, player_message, speaker_of};
+use self::start::{open_parent, parent_of, player_message, speaker_of};
+pub use self::{
+    again::retry_reply,
+    continuation::{Continuation, continue_reply},
+    job::{Failure, FailureCode, Finish, Job, NarratorTask, Reply, Speaker, Stage},
+    preview::{Preview, PreviewWish, preview},
+};
 pub(crate) use self::{
     end::Ending,
     start::{Order, begin, choose_speaker, start_reply},
-};
-pub use self::{
-    job::{Failure, FailureCode, Finish, Job, NarratorTask, Reply, Speaker, Stage},
-    preview::{Preview, PreviewWish, preview},
 };
 use crate::{
     app::App,
@@ -55,6 +60,8 @@ pub struct NewMessage {
     pub parent_id: Option<MessageId>,
     pub speaker_id: Option<CharacterId>,
     pub message_id: Option<MessageId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_head_id: Option<MessageId>,
     pub reply_id: Option<MessageId>,
 }
 
@@ -77,6 +84,8 @@ pub struct ReplyWish {
     pub parent_id: Option<MessageId>,
     pub speaker: WishedSpeaker,
     pub instruction: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_head_id: Option<MessageId>,
     pub reply_id: Option<MessageId>,
 }
 
@@ -97,6 +106,8 @@ pub struct Swipe {
     pub model_id: Option<String>,
     pub instruction: Option<String>,
     pub temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_head_id: Option<MessageId>,
     pub reply_id: Option<MessageId>,
 }
 
@@ -130,13 +141,13 @@ pub async fn send(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    change.expect_head(new.expected_head_id)?;
     let parent = open_parent(&mut change, new.parent_id).await?;
     let speaker =
         choose_speaker(&mut change.tx, new.session_id, new.speaker_id, parent.as_ref()).await?;
     let message =
         player_message(&mut change, parent.as_ref(), (made.message, user.id), new.content).await?;
-    let job = Job { speaker, instruction: None, temperature: None, minor: user.minor };
-    let order = Order { id: made.reply, user: user.id, job, model: None };
+    let order = Order::new(made.reply, user.id, Job::new(speaker, user.minor));
     let reply = start_reply(&mut change, Some(&message), order).await?;
     let request_id = Some(request.as_str().to_owned());
     change.record(EventBody::MessagesAdded {
@@ -168,6 +179,7 @@ pub async fn request_reply(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    change.expect_head(wish.expected_head_id)?;
     let parent = open_parent(&mut change, wish.parent_id).await?;
     let speaker = match wish.speaker {
         WishedSpeaker::Narrator(task) => Speaker::Narrator { task },
@@ -177,8 +189,8 @@ pub async fn request_reply(
             speaker.map_err(|error| error.at("input.speaker.characterId"))?
         }
     };
-    let job = Job { speaker, instruction: wish.instruction, temperature: None, minor: user.minor };
-    let order = Order { id: Some(reply), user: user.id, job, model: None };
+    let job = Job { instruction: wish.instruction, ..Job::new(speaker, user.minor) };
+    let order = Order::new(Some(reply), user.id, job);
     finish_turn(change, parent.as_ref(), order, request).await
 }
 
@@ -206,19 +218,17 @@ pub async fn regenerate(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    change.expect_head(swipe.expected_head_id)?;
     let original = change.message(swipe.message_id, "input.messageId").await?;
     let speaker = speaker_of(&mut change, &original).await?;
-    let parent = match original.parent_id {
-        Some(parent) => Some(change.message(parent, "input.messageId").await?),
-        None => None,
-    };
+    let parent = parent_of(&mut change, &original).await?;
     let job = Job {
-        speaker,
         instruction: swipe.instruction,
         temperature: swipe.temperature,
-        minor: user.minor,
+        model: swipe.model_id,
+        ..Job::new(speaker, user.minor)
     };
-    let order = Order { id: Some(reply), user: user.id, job, model: swipe.model_id };
+    let order = Order::new(Some(reply), user.id, job);
     finish_turn(change, parent.as_ref(), order, request).await
 }
 

@@ -65,9 +65,10 @@ pub async fn preview(app: &App, viewer: &Viewer, wish: PreviewWish) -> Result<Pr
     }
     let wanted = wish.model_id.or_else(|| session.settings.story_model.clone());
     let model = app.story_model(wanted);
-    let job = Job { speaker, instruction: wish.instruction, temperature: None, minor: user.minor };
+    let job = Job { instruction: wish.instruction, ..Job::new(speaker, user.minor) };
     let depth = parent.as_ref().map_or(0, |parent| parent.depth + 1);
-    let key = SceneKey { session: session.id, parent: parent.map(|parent| parent.id), depth, job };
+    let parent = parent.map(|parent| parent.id);
+    let key = SceneKey { session: session.id, parent, depth, job, begun: None };
     let mut scene = scene::read(app, &key, Extent::Most).await?;
     if !content.trim().is_empty() {
         let message = unsent(app, &scene.session.id, (content, depth));
@@ -110,7 +111,9 @@ fn unsent(app: &App, session: &SessionId, (content, depth): (&str, i64)) -> Mess
         status: MessageStatus::Complete,
         revision: 1,
         edited_from_id: None,
+        continued_from_id: None,
         hidden_from_prompt: false,
+        bookmark: None,
         created_at: app.clock.now(),
         edited_at: None,
         deleted_at: None,

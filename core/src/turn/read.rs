@@ -5,7 +5,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Failure, Stage, end::Outcome, reply::RunningReply};
+use super::{
+    Failure, Stage,
+    end::Outcome,
+    join::Join,
+    reply::{Draft, RunningReply},
+};
 use crate::{
     app::App,
     events::{Channel, ReplyProgress, ReplyStep},
@@ -26,6 +31,7 @@ struct Pending {
 /// Reads to the end, or until somebody wants it to end.
 pub(super) async fn read(app: &App, running: &RunningReply, mut stream: ChunkStream) -> Outcome {
     let mut pending = Pending::default();
+    let mut join = Join::after(&running.begins_with);
     let mut last_publish: Option<Instant> = None;
     let outcome = loop {
         let due = pending.since.map(|since| since + COALESCE);
@@ -40,11 +46,16 @@ pub(super) async fn read(app: &App, running: &RunningReply, mut stream: ChunkStr
             chunk = stream.next() => chunk,
         };
         match chunk {
-            Some(Ok(Chunk::Content(text))) => add_content(running, &mut pending, &text),
+            Some(Ok(Chunk::Content(text))) => {
+                let text: String = storable(&text).collect();
+                add_content(running, &mut pending, &join.push(&text));
+            }
             Some(Ok(Chunk::Thought(text))) => pending.thought.extend(storable(&text)),
             Some(Ok(Chunk::Usage(usage))) => running.edit(|draft| draft.usage = Some(usage)),
             Some(Ok(Chunk::Finished { reason, usage })) => {
                 running.edit(|draft| draft.usage = usage.or(draft.usage));
+                // After any other end what is held back has no worth: nobody saw it.
+                add_content(running, &mut pending, &join.finish());
                 break Outcome::Complete(reason.into());
             }
             Some(Err(error)) => break failed(running, &error),
@@ -61,8 +72,7 @@ pub(super) async fn read(app: &App, running: &RunningReply, mut stream: ChunkStr
     // The socket to the provider closes now, not after the end is stored.
     drop(stream);
     publish(app, running, &mut pending);
-    let is_empty = running.read(|draft| draft.content.units() == 0);
-    if is_empty && matches!(outcome, Outcome::Complete(_)) {
+    if !running.read(Draft::has_new_text) && matches!(outcome, Outcome::Complete(_)) {
         return failed(running, &LlmErrorKind::Empty.into());
     }
     outcome
@@ -88,7 +98,7 @@ pub(super) fn failed(running: &RunningReply, error: &LlmError) -> Outcome {
 fn add_content(running: &RunningReply, pending: &mut Pending, text: &str) {
     let begins = pending.content.is_empty() && running.read(|draft| draft.content.units() == 0);
     let text = if begins { text.trim_start() } else { text };
-    pending.content.extend(storable(text));
+    pending.content.push_str(text);
 }
 
 /// The text without NUL, which PostgreSQL cannot store and no story needs.

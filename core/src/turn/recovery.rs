@@ -11,7 +11,7 @@ use super::{
     end::{self, Ending},
     flush::LEASE_MILLIS,
     retry::MAX_TRIES,
-    run,
+    run::{self, Start},
 };
 use crate::{app::App, session::graft, store, tree::MessageStatus};
 
@@ -79,9 +79,12 @@ async fn sweep(app: &App, abandoned: Abandoned) -> Result<usize> {
 }
 
 async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
+    let message = store::message::find(&mut app.db.reader(), reply.message_id).await?;
+    // What a reply goes on from is the text of its message until it ends.
+    let begins_with = message.map(|message| message.content).unwrap_or_default();
     let status = match &reply {
         reply if reply.stop_requested => MessageStatus::Stopped,
-        reply if !reply.draft_content.is_empty() => MessageStatus::Interrupted,
+        reply if reply.draft_content.len() > begins_with.len() => MessageStatus::Interrupted,
         reply if reply.attempt >= MAX_TRIES => MessageStatus::Interrupted,
         _ => {
             let mut tx = app.db.begin().await?;
@@ -89,7 +92,8 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
             if store::reply::next_attempt(&mut tx, &reply, process, &reply.model).await? {
                 tx.commit().await?;
                 reply.attempt += 1;
-                run::spawn(app, reply, 0);
+                let tries = reply.attempt;
+                run::spawn(app, Start { reply, begins_with, added_at: 0, tries });
             }
             return Ok(());
         }

@@ -27,6 +27,8 @@ pub struct RunningReply {
     pub message_id: MessageId,
     /// Its session.
     pub session_id: SessionId,
+    /// The text it goes on from; empty if it begins anew.
+    pub begins_with: String,
     /// The session's sequence when its message had been told.
     pub added_at: i64,
     /// Cancelled when somebody asked to stop it.
@@ -45,6 +47,8 @@ pub struct Draft {
     pub attempt: i64,
     pub stage: Stage,
     pub content: GrowingText,
+    /// How much of the content, in UTF-16 code units, is the text it goes on from.
+    pub given: usize,
     pub thought: GrowingText,
     pub failure: Option<Failure>,
     pub retry_at: Option<DateTime<Utc>>,
@@ -55,12 +59,14 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Nothing is written yet.
-    pub fn new(attempt: i64) -> Self {
+    /// Nothing is written yet but the text it goes on from.
+    pub fn new(attempt: i64, begins_with: &str) -> Self {
+        let content = GrowingText::from(begins_with.to_owned());
         Self {
             attempt,
             stage: Stage::Recalling,
-            content: GrowingText::default(),
+            given: content.units(),
+            content,
             thought: GrowingText::default(),
             failure: None,
             retry_at: None,
@@ -68,6 +74,11 @@ impl Draft {
             usage: None,
             dirty: false,
         }
+    }
+
+    /// Whether a word was published that was not given.
+    pub fn has_new_text(&self) -> bool {
+        self.content.units() > self.given
     }
 }
 
@@ -83,24 +94,34 @@ impl Replies {
     }
 
     /// Enters a reply that is about to run.
-    pub(super) fn enter(&self, reply: &Reply, added_at: i64) -> Arc<RunningReply> {
+    pub(super) fn enter(
+        &self,
+        reply: &Reply,
+        begins_with: String,
+        added_at: i64,
+    ) -> Arc<RunningReply> {
         let running = Arc::new(RunningReply {
             message_id: reply.message_id,
             session_id: reply.session_id,
+            draft: Mutex::new(Draft::new(reply.attempt, &begins_with)),
+            begins_with,
             added_at,
             stop: CancellationToken::new(),
             lost: CancellationToken::new(),
             done: CancellationToken::new(),
-            draft: Mutex::new(Draft::new(reply.attempt)),
         });
         lock(&self.running).insert(reply.message_id, running.clone());
         self.started.notify_one();
         running
     }
 
-    /// Forgets a reply whose end is stored.
-    pub(super) fn leave(&self, running: &RunningReply) {
-        lock(&self.running).remove(&running.message_id);
+    /// Forgets a reply whose end is stored; not the next run of it, which may have begun.
+    pub(super) fn leave(&self, running: &Arc<RunningReply>) {
+        let mut all = lock(&self.running);
+        if all.get(&running.message_id).is_some_and(|other| Arc::ptr_eq(other, running)) {
+            all.remove(&running.message_id);
+        }
+        drop(all);
         running.done.cancel();
     }
 

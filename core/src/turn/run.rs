@@ -15,12 +15,28 @@ use super::{
     reply::{Draft, RunningReply},
     retry::{self, Trial, Verdict},
 };
-use crate::{app::App, events::ReplyStep, prompt::Plan, store};
+use crate::{
+    app::App,
+    events::{Channel, ReplyStep},
+    prompt::Plan,
+    store,
+};
 
-/// Starts writing a committed reply, whose message was told at sequence `added_at`.
-pub(super) fn spawn(app: &App, reply: Reply, added_at: i64) {
-    let running = app.replies.enter(&reply, added_at);
-    let tries = reply.attempt;
+/// A committed reply that is about to be written.
+pub(super) struct Start {
+    pub(super) reply: Reply,
+    /// The text it goes on from; empty if it begins anew.
+    pub(super) begins_with: String,
+    /// The session's sequence when its message was told.
+    pub(super) added_at: i64,
+    /// Which attempt it is since somebody asked for it.
+    pub(super) tries: i64,
+}
+
+/// Starts writing a committed reply.
+pub(super) fn spawn(app: &App, start: Start) {
+    let Start { reply, begins_with, added_at, tries } = start;
+    let running = app.replies.enter(&reply, begins_with, added_at);
     let writer = Writer { app: app.clone(), reply, running, tries, asked: None, shorter: false };
     app.lifecycle.spawn(writer.write());
 }
@@ -67,10 +83,13 @@ impl Writer {
     async fn attempt(&mut self) -> Outcome {
         self.shorter = false;
         let Self { app, reply, running, .. } = self;
+        let given = running.begins_with.clone();
         if reply.attempt > 1 {
             // A client may hold the thought of the attempt before.
-            let (content, thought) = (String::new(), String::new());
-            announce(app, running, ReplyStep::Reset { content, thought });
+            announce(app, running, ReplyStep::Reset { content: given, thought: String::new() });
+        } else if !given.is_empty() {
+            let channel = Channel::Content;
+            announce(app, running, ReplyStep::Delta { channel, offset: 0, text: given });
         }
         set_stage(app, running, Stage::Recalling);
         let asked = tokio::select! {
@@ -135,7 +154,7 @@ impl Writer {
             failure,
             tries: self.tries,
             shorter: self.shorter,
-            text_shown: self.running.read(|draft| draft.content.units() > 0),
+            text_shown: self.running.read(Draft::has_new_text),
             has_fallback: fallback.is_some(),
         };
         let (_, chance) = self.reply.message_id.uuid().as_u64_pair();
@@ -170,7 +189,9 @@ impl Writer {
         self.reply.model = next.model;
         self.reply.attempt += 1;
         let attempt = self.reply.attempt;
-        self.running.edit(|draft| *draft = Draft { dirty: true, ..Draft::new(attempt) });
+        let begins_with = &self.running.begins_with;
+        let draft = Draft { dirty: true, ..Draft::new(attempt, begins_with) };
+        self.running.edit(|current| *current = draft);
         None
     }
 

@@ -5,7 +5,7 @@ use skald_base::{Error, Result};
 use super::{Job, Speaker};
 use crate::{
     app::App,
-    prompt::{Scene, budget::MOST_MESSAGES},
+    prompt::{Begun, Scene, budget::MOST_MESSAGES},
     session::{Session, SessionId},
     store,
     tree::MessageId,
@@ -21,6 +21,8 @@ pub(super) struct SceneKey {
     pub(super) depth: i64,
     /// What was asked.
     pub(super) job: Job,
+    /// What it goes on from, if it does not begin anew.
+    pub(super) begun: Option<Begun>,
 }
 
 /// How much of the path to read.
@@ -69,5 +71,6 @@ pub(super) async fn read(app: &App, key: &SceneKey, extent: Extent) -> Result<Sc
         path: path.into_iter().map(|step| step.message).collect(),
         depth: key.depth,
         began_with,
+        begun: key.begun.clone(),
     })
 }

@@ -3,10 +3,14 @@
 use skald_base::{Error, Result, UserError, UserErrorCode, UserId, db::Source};
 use sqlx::types::Json;
 
-use super::{Job, NarratorTask, Reply, Speaker, Stage, run};
+use super::{
+    Job, NarratorTask, Reply, Speaker, Stage,
+    run::{self, Start},
+};
 use crate::{
     app::App,
     character::CharacterId,
+    prompt::Begun,
     request,
     session::{
         CastMember, Session, SessionId,
@@ -29,6 +33,20 @@ pub(crate) async fn open_parent(
         return Err(error.at("input.parentId").into());
     }
     Ok(Some(parent))
+}
+
+/// The message above another version of `message`, if nobody writes it any more.
+pub(super) async fn parent_of(
+    change: &mut SessionChange<'_>,
+    message: &Message,
+) -> Result<Option<Message>> {
+    match message.parent_id {
+        Some(_) => {
+            let parent = open_parent(change, message.parent_id).await;
+            parent.map_err(|error| error.at("input.messageId"))
+        }
+        None => Ok(None),
+    }
 }
 
 /// Stores what the player wrote.
@@ -74,7 +92,15 @@ pub(crate) struct Order {
     pub(crate) id: Option<MessageId>,
     pub(crate) user: UserId,
     pub(crate) job: Job,
-    pub(crate) model: Option<String>,
+    /// What it goes on from, if it does not begin anew.
+    pub(crate) begun: Option<Begun>,
+}
+
+impl Order {
+    /// An order for a reply that begins anew.
+    pub(crate) fn new(id: Option<MessageId>, user: UserId, job: Job) -> Self {
+        Self { id, user, job, begun: None }
+    }
 }
 
 /// A reply that is stored but not committed: [`begin`] it after the commit.
@@ -93,10 +119,14 @@ pub(crate) async fn start_reply(
     let place = place_below(change, parent).await?;
     let (role, author) = reply_author(change, &order.job.speaker).await?;
     let id = order.id.unwrap_or_else(|| change.app.ids.next());
-    let message = change.draft_message(id, role, author, place.as_ref());
+    let mut message = change.draft_message(id, role, author, place.as_ref());
+    if let Some(begun) = order.begun {
+        message.continued_from_id = begun.from;
+        message.content = begun.text;
+    }
     store::message::insert(&mut change.tx, &message).await.map_err(request::id_taken)?;
     let app = change.app;
-    let wanted = order.model.or_else(|| change.session.settings.story_model.clone());
+    let wanted = order.job.model.clone().or_else(|| change.session.settings.story_model.clone());
     let reply = Reply {
         message_id: message.id,
         session_id: message.session_id,
@@ -107,7 +137,7 @@ pub(crate) async fn start_reply(
         stage: Stage::Recalling,
         leased_by: Some(app.replies.process()),
         stop_requested: false,
-        draft_content: String::new(),
+        draft_content: message.content.clone(),
         draft_thought: String::new(),
         failure_code: None,
         failure_message: None,
@@ -128,11 +158,15 @@ pub(crate) async fn start_reply(
 
 /// Sets the writing of a committed reply going.
 pub(crate) fn begin(app: &App, started: Started, session: &Session) -> Message {
-    run::spawn(app, started.reply, session.last_sequence);
-    started.message
+    let Started { message, reply } = started;
+    let begins_with = message.content.clone();
+    let added_at = session.last_sequence;
+    run::spawn(app, Start { reply, begins_with, added_at, tries: 1 });
+    message
 }
 
-async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -> Result<()> {
+/// Refuses one more running reply than there may be.
+pub(super) async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -> Result<()> {
     let session = change.session.id;
     let limits = &change.app.limits;
     // The session is locked already; the player's other sessions are not.

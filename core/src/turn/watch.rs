@@ -139,7 +139,9 @@ pub async fn watch(
         let mut is_over = false;
         loop {
             // While its end is being told, the reply may still stand in memory.
-            let looked = if is_over { look_at_stored(&app, id).await } else { look(&app, id).await };
+            // … and if it was tried again meanwhile, it is not over any more.
+            let is_told = std::mem::take(&mut is_over);
+            let looked = if is_told { look_at_stored(&app, id).await } else { look(&app, id).await };
             let (snapshot, ended) = looked?;
             for progress in snapshot.catch_up(&mut seen, &channels) {
                 yield ReplyNews::Progress(progress);

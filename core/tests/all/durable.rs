@@ -164,6 +164,51 @@ async fn a_crash_loses_nothing_that_was_saved() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_takes_nothing_of_the_text_that_was_gone_on_from() {
+    each_database(MIGRATIONS, async |TestDb { db, url, dir: _dir }| {
+        let first = Process::start(&url, 1).await;
+        let tale = first.run(async |world: World| world.tale(freya()).await).await;
+        let cut = first.reply(&tale).await;
+        let call = first.script.call().await;
+        call.say("She walked to the").await;
+        eventually(async || draft(&db, &cut, "content").await == "She walked to the").await;
+        let stop = json!({ "messageId": cut });
+        let onward = stop.clone();
+        let onward = first
+            .run(async move |world: World| {
+                world.does(freya(), "stopReply", stop).await;
+                world.does(freya(), "continueReply", onward).await
+            })
+            .await;
+        let reply = id(&onward["reply"]);
+        let _silent = first.script.call().await;
+        assert_eq!(draft(&db, &reply, "content").await, "She walked to the");
+        first.crash();
+        meddle(&db, EXPIRE, &reply).await;
+
+        // Not a word was added: it is tried again.
+        let second = Process::start(&url, 2).await;
+        let call = second.script.call().await;
+        assert_eq!(call.request.story.attempt, 2);
+        assert_eq!(call.request.story.begun, "She walked to the");
+        call.say(" old do").await;
+        eventually(async || draft(&db, &reply, "content").await == "She walked to the old do")
+            .await;
+        second.crash();
+        meddle(&db, EXPIRE, &reply).await;
+
+        // A word was: it is kept.
+        let third = Process::start(&url, 3).await;
+        let look = reply.clone();
+        let message = third.run(async move |world: World| world.ends(freya(), &look).await).await;
+        assert_eq!(message["status"], "INTERRUPTED");
+        assert_eq!(message["content"], "She walked to the old do");
+        third.crash();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_reply_that_fails_with_every_process_is_given_up() {
     each_database(MIGRATIONS, async |TestDb { db, url, dir: _dir }| {

@@ -83,7 +83,8 @@ async fn a_page_of_sessions_costs_the_same_at_any_size() {
     scripted_story(async |world, script| {
         let list = "{ sessions(first: 10) { nodes { persona { name } cast { character { name } }
             path(last: 20) { nodes { author { name character { name } persona { name } }
-                alternatives { count messageIds } position generation { model } } }
+                alternatives { count messageIds } position generation { model }
+                returnsTo { id } } }
             runningReplies { id } } } }";
         let count = async || {
             let before = world.db.statements();
@@ -115,13 +116,14 @@ async fn a_page_of_sessions_costs_the_same_at_any_size() {
         let quiet = async || crate::harness::eventually(async || world.app.replies.is_idle()).await;
         quiet().await;
         // sessions, their personas, casts, paths, running replies; characters, authors'
-        // personas; alternatives below messages and at the roots; generations
-        assert_eq!(cost().await, (10, 2));
+        // personas; alternatives below messages and at the roots; generations; the leaves that
+        // messages return to, and these leaves
+        assert_eq!(cost().await, (12, 2));
         for turns in 1..=8 {
             tell(turns % 4).await;
         }
         quiet().await;
-        assert_eq!(cost().await, (10, 10));
+        assert_eq!(cost().await, (12, 10));
     })
     .await;
 }

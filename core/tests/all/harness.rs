@@ -38,7 +38,7 @@ pub(crate) const MESSAGE: &str = "fragment M on Message { id parentId depth role
     thought hasThought position revision createdAt editedAt deletedAt hiddenFromPrompt
     author { kind name avatarUrl persona { id name } character { id name } user { id } }
     alternatives { id count messageIds } editedFrom { id }
-    revisions { revision content createdAt }
+    revisions { totalCount nodes { revision content createdAt } } bookmark continuedFrom { id }
     generation { id model attempt stage finishReason
         failure { code message retryable retryAt } usage { prompt cached output thought }
         timings { createdAt firstTextAt finishedAt } } }";
@@ -402,9 +402,12 @@ fn mutation(name: &str) -> Mutation {
         "exportSession" => (capital, false, "export { url expiresAt fileName }"),
         "createSession" | "forkSession" => (capital, true, SESSION),
         "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),
-        "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" => (capital, true, TURN),
+        "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" | "continueReply"
+        | "retryReply" => (capital, true, TURN),
         "stopReply" => (capital, false, "reply { ...M }"),
-        "selectMessage" | "deleteMessage" | "restoreMessage" => (capital, false, MOVED),
+        "selectMessage" | "deleteMessage" | "restoreMessage" | "hideMessage"
+        | "bookmarkMessage" => (capital, false, MOVED),
+        "restoreRevision" => (capital, true, MOVED),
         other => panic!("no such mutation: {other}"),
     };
     Mutation { input, creates, answer }

@@ -12,7 +12,9 @@
     reason = "a story is told in one go, with names of people and literals of JSON"
 )]
 
+mod again;
 mod client;
+mod continuation;
 mod durable;
 mod events;
 mod file;
@@ -25,6 +27,7 @@ mod hearing;
 mod laws;
 mod library;
 mod library_events;
+mod mark;
 mod openai;
 mod outline;
 mod persona;
@@ -37,6 +40,7 @@ mod resume;
 
 mod script;
 mod search;
+mod stale;
 mod story;
 mod style;
 mod tree;

@@ -282,6 +282,36 @@ const REACHES: &[Reach] = &{
             "mutation($id: ID!) { restoreMessage(input: { messageId: $id }) {
                 message { id } errors { code message path } } }",
         ),
+        reach(
+            "hideMessage",
+            Message,
+            "mutation($id: ID!) { hideMessage(input: { messageId: $id, hidden: true }) {
+                message { id } errors { code message path } } }",
+        ),
+        reach(
+            "bookmarkMessage",
+            Message,
+            "mutation($id: ID!) { bookmarkMessage(input: { messageId: $id, name: \"Mine\" }) {
+                message { id } errors { code message path } } }",
+        ),
+        reach(
+            "restoreRevision",
+            Message,
+            "mutation($id: ID!, $r: String!) { restoreRevision(input: { messageId: $id, revision: 1,
+                clientRequestId: $r }) { message { id } errors { code message path } } }",
+        ),
+        reach(
+            "continueReply",
+            Message,
+            "mutation($id: ID!, $r: String!) { continueReply(input: { messageId: $id,
+                clientRequestId: $r }) { reply { id } errors { code message path } } }",
+        ),
+        reach(
+            "retryReply",
+            Message,
+            "mutation($id: ID!, $r: String!) { retryReply(input: { messageId: $id,
+                clientRequestId: $r }) { reply { id } errors { code message path } } }",
+        ),
         reach("reply", Message, "subscription($id: ID!) { reply(messageId: $id) { messageId } }"),
         reach(
             "sessionEvents",

@@ -32,7 +32,7 @@ const STORY: &str = "story";
 const TIMEOUTS: Timeouts =
     Timeouts { first_byte: Duration::from_secs(20), idle: Duration::from_secs(20) };
 
-fn gemini(name: &str, double: &GeminiDouble) -> Provided {
+pub(crate) fn gemini(name: &str, double: &GeminiDouble) -> Provided {
     let key = Secret::new(KEY);
     let config =
         GeminiConfig { base_url: double.url(), key, timeouts: TIMEOUTS, safety: Safety::Off };
@@ -45,7 +45,7 @@ fn gemini(name: &str, double: &GeminiDouble) -> Provided {
     }
 }
 
-fn openai(name: &str, double: &OpenAiDouble, profile: Profile) -> Provided {
+pub(crate) fn openai(name: &str, double: &OpenAiDouble, profile: Profile) -> Provided {
     let key = Some(Secret::new(KEY));
     let config = OpenAiConfig { base_url: double.url(), key, profile, timeouts: TIMEOUTS };
     let provider = Arc::new(OpenAi::new(config, Http::new().unwrap()));
@@ -58,7 +58,7 @@ fn openai(name: &str, double: &OpenAiDouble, profile: Profile) -> Provided {
 }
 
 /// A world in which these providers have this model, and the first one writes.
-fn world_of(provided: Vec<Provided>, model: &str) -> Plan {
+pub(crate) fn world_of(provided: Vec<Provided>, model: &str) -> Plan {
     let names: Vec<String> = provided.iter().map(|provided| provided.name.clone()).collect();
     let story = RoleChoice {
         model: format!("{}/{model}", names[0]),

@@ -314,12 +314,12 @@ async fn an_edit_in_place_keeps_the_old_text() {
             assert_eq!(turn["message"]["id"], said.as_str());
             assert_eq!(turn["message"]["content"], text);
             assert_eq!(turn["message"]["revision"], revision);
-            let kept = turn["message"]["revisions"].as_array().unwrap();
+            let kept = turn["message"]["revisions"]["nodes"].as_array().unwrap();
             assert_eq!(kept.len(), revision - 1);
             assert_eq!(kept[revision - 2]["content"], before["content"]);
             before = turn["message"].clone();
         }
-        assert_eq!(before["revisions"][0]["createdAt"], before["createdAt"]);
+        assert_eq!(before["revisions"]["nodes"][0]["createdAt"], before["createdAt"]);
         assert_eq!(before["alternatives"]["count"], 1);
         assert_eq!(world.session(freya(), &tale.session).await["head"], head);
     })

@@ -8,7 +8,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 use skald_base::testing::{TestDb, each_database};
-use skald_core::MIGRATIONS;
+use skald_core::{MIGRATIONS, llm::LlmErrorKind};
 use tokio::{runtime::Handle, task::block_in_place};
 
 use crate::harness::{Events, Plan, Tale, World, freya, id, ids, scripted_story};
@@ -266,7 +266,7 @@ impl<'a> Play<'a> {
         let expected = self.model.path(self.model.head);
         assert_eq!(path, expected.iter().map(|node| self.id(*node)).collect::<Vec<_>>());
         let all = "query($id: ID!) { session(id: $id) { messages(first: 100) { nodes { id parentId
-            depth position status alternatives { messageIds } } } } }";
+            depth position status alternatives { messageIds } returnsTo { id } } } } }";
         let all = self.world.ask(freya(), all, json!({ "id": self.tale.session })).await;
         let all = all["messages"]["nodes"].as_array().unwrap().clone();
         let by_id: HashMap<&str, &Value> =
@@ -283,6 +283,7 @@ impl<'a> Play<'a> {
             let siblings: Vec<&str> = siblings.iter().map(|node| self.id(*node)).collect();
             assert_eq!(message["alternatives"]["messageIds"], json!(siblings));
             assert_eq!(message["status"], "COMPLETE");
+            assert_eq!(message["returnsTo"]["id"], self.id(self.model.leads_to(node)));
         }
     }
 }
@@ -329,7 +330,12 @@ async fn the_database_itself_keeps_the_laws() {
         let other = world.tale_of(freya(), &tale.persona, &tale.character).await;
         let reply = id(&world.says(freya(), &tale, "Hi.").await["reply"]);
         script.call().await.tell("Hello.").await;
-        let end = world.ends(freya(), &reply).await;
+        world.ends(freya(), &reply).await;
+        let again = world.does(freya(), "regenerateReply", json!({ "messageId": reply })).await;
+        let failed = id(&again["reply"]);
+        script.call().await.fail(LlmErrorKind::Auth.into()).await;
+        assert_eq!(world.ends(freya(), &failed).await["status"], "FAILED");
+        let end = world.message(freya(), &reply).await;
         let said = end["parentId"].as_str().unwrap();
         let message = |id: &str| id.parse::<skald_core::tree::MessageId>().unwrap();
         let session: skald_core::session::SessionId = tale.session.parse().unwrap();
@@ -340,6 +346,10 @@ async fn the_database_itself_keeps_the_laws() {
             ("UPDATE message SET depth = depth + 1 WHERE id = $1 AND id <> $2", &reply, said),
             ("UPDATE message SET status = 'WRITING' WHERE id = $1 AND id <> $2", &reply, said),
             ("UPDATE message SET status = 'FAILED' WHERE id = $1 AND id <> $2", said, &reply),
+            ("UPDATE message SET status = 'PENDING' WHERE id = $1 AND id <> $2", &reply, said),
+            // The one way back leads to the beginning, and not past it.
+            ("UPDATE message SET status = 'WRITING' WHERE id = $1 AND id <> $2", &failed, said),
+            ("UPDATE message SET status = 'COMPLETE' WHERE id = $1 AND id <> $2", &failed, said),
             ("UPDATE message SET deleted_at = created_at WHERE id = $1 AND id <> $2", said, &reply),
             (
                 "UPDATE message SET session_id = (SELECT session_id FROM message WHERE id = $2)

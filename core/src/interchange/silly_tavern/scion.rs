@@ -26,7 +26,9 @@ pub fn scion(node: Node, author: Author, user: UserId) -> Scion<u64> {
         status: MessageStatus::Complete,
         revisions: Vec::new(),
         hidden_from_prompt: node.hidden,
+        bookmark: node.bookmark,
         edited_from: None,
+        continued_from: None,
         created_at: node.created_at,
         edited_at: None,
         reply,
@@ -43,6 +45,7 @@ fn reply(node: &Node, model: String, author: &Author, user: UserId) -> Reply {
             Speaker::Character { id: author.author_character_id, name: author.author_name.clone() }
         }
     };
+    let job = Job { speaker, instruction: None, temperature: None, model: None, minor: false };
     let Version { started_at, finished_at, .. } = node.version;
     let created_at = started_at.unwrap_or(node.created_at);
     Reply {
@@ -50,7 +53,7 @@ fn reply(node: &Node, model: String, author: &Author, user: UserId) -> Reply {
         message_id: crate::tree::MessageId::from_uuid(uuid::Uuid::nil()),
         session_id: crate::session::SessionId::from_uuid(uuid::Uuid::nil()),
         user_id: user,
-        job: Json(Job { speaker, instruction: None, temperature: None, minor: false }),
+        job: Json(job),
         model,
         attempt: 1,
         stage: Stage::Writing,

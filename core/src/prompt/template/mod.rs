@@ -132,5 +132,15 @@ pub fn go_on(language: &str) -> &'static str {
     if is_russian(language) { "Продолжай." } else { "Go on." }
 }
 
+/// The player's last word, where the model goes on from what it has written already.
+pub fn go_on_from(language: &str) -> &'static str {
+    if is_russian(language) {
+        "Продолжай ровно с того места, где текст оборвался, и ничего не повторяй. Если дальше \
+         идёт пробел, с него и начни."
+    } else {
+        "Continue exactly where you stopped, repeat nothing. If a space comes next, begin with it."
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -48,10 +48,11 @@ fn scene(language: &str, cast: &[&str]) -> Scene {
         persona: None,
         cast: (0..).zip(cast).map(member).collect(),
         characters: Vec::new(),
-        job: Job { speaker, instruction: None, temperature: None, minor: false },
+        job: Job::new(speaker, false),
         path: Vec::new(),
         depth: 0,
         began_with: None,
+        begun: None,
         session,
     }
 }

@@ -99,8 +99,11 @@ pub struct Scion<K> {
     /// What it said before it was edited in place, oldest first.
     pub revisions: Vec<Revision>,
     pub hidden_from_prompt: bool,
+    pub bookmark: Option<String>,
     /// The message it is an edited sibling of; nothing if that one was not added before.
     pub edited_from: Option<K>,
+    /// The reply it begins with the text of; nothing if that one was not added before.
+    pub continued_from: Option<K>,
     /// Raised to its parent's where it is older. Siblings are ordered by it, equal ones by the
     /// order in which they are added.
     pub created_at: DateTime<Utc>,
@@ -142,6 +145,12 @@ struct Batch {
     old_texts: Vec<OldText>,
     replies: Vec<Reply>,
     bytes: usize,
+}
+
+/// The siblings that a message was made from.
+struct Sources {
+    edited_from_id: Option<MessageId>,
+    continued_from_id: Option<MessageId>,
 }
 
 impl Stock {
@@ -236,8 +245,11 @@ impl<K: Key> Graft<K> {
             Refused::ParentUnknown => wrong("comes before the one above it"),
             Refused::Full => wrong("is one too many"),
         })?;
-        let edited_from = scion.edited_from.and_then(|key| self.seats.find(key));
-        self.waiting.add(scion, self.session.id, &taken, edited_from);
+        let sources = Sources {
+            edited_from_id: scion.edited_from.and_then(|key| self.seats.find(key)),
+            continued_from_id: scion.continued_from.and_then(|key| self.seats.find(key)),
+        };
+        self.waiting.add(scion, self.session.id, &taken, sources);
         if self.waiting.messages.len() >= BATCH || self.waiting.bytes >= BATCH_BYTES {
             self.store_waiting().await?;
         }
@@ -341,13 +353,7 @@ impl<K: Key> Drop for Graft<K> {
 
 impl Batch {
     /// Everything that is stored of one message: what comes with messages is added here.
-    fn add<K>(
-        &mut self,
-        scion: Scion<K>,
-        session_id: SessionId,
-        taken: &Taken,
-        edited_from_id: Option<MessageId>,
-    ) {
+    fn add<K>(&mut self, scion: Scion<K>, session_id: SessionId, taken: &Taken, sources: Sources) {
         let Place { id, depth, jump_id, jump_depth } = taken.place;
         let mut revision = 1;
         for old in scion.revisions {
@@ -372,8 +378,10 @@ impl Batch {
             thought: scion.thought,
             status: scion.status,
             revision,
-            edited_from_id,
+            edited_from_id: sources.edited_from_id,
+            continued_from_id: sources.continued_from_id,
             hidden_from_prompt: scion.hidden_from_prompt,
+            bookmark: scion.bookmark,
             created_at: taken.created_at,
             edited_at: scion.edited_at,
             deleted_at: None,

@@ -45,11 +45,21 @@ pub(super) fn write(request: &Request, size: Size) -> Reply {
         text.push_str("\n\n");
         text.push_str(&paragraphs(&weaver.passage()));
     }
+    if !request.story.begun.is_empty() {
+        return Reply { thought, text: gone_on(&request.story.begun, &text) };
+    }
     if let Some(note) = weaver.note() {
         text.push_str("\n\n");
         text.push_str(note);
     }
     Reply { thought, text }
+}
+
+/// A passage after a text that may have been cut anywhere: a cut sentence trails off.
+fn gone_on(begun: &str, passage: &str) -> String {
+    let is_cut = begun.trim_end().ends_with(|last: char| last.is_alphanumeric() || last == ',');
+    let joint = if is_cut { "…\n\n" } else { "\n\n" };
+    format!("{joint}{passage}")
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ fn request(language: &str, seed: u64) -> Request {
             ),
             last_line,
             instruction: None,
+            begun: String::new(),
             depth: 5,
             voice: Voice::Third,
         },
