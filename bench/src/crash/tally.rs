@@ -50,6 +50,9 @@ impl Tally {
     }
 
     pub(super) fn text_loss(&mut self, loss: Duration) {
+        if loss > MAX_TEXT_LOSS.max(self.max_text_loss) {
+            say(&format!("  {} ms of text are lost", loss.as_millis()));
+        }
         self.max_text_loss = self.max_text_loss.max(loss);
     }
 
@@ -74,7 +77,7 @@ impl Tally {
     pub(super) fn add(&mut self, other: Self) {
         self.rounds += other.rounds;
         self.faults.extend(other.faults);
-        self.text_loss(other.max_text_loss);
+        self.max_text_loss = self.max_text_loss.max(other.max_text_loss);
         self.ready.extend(other.ready);
         self.settled.extend(other.settled);
         self.played(other.acts.0, other.acts.1, other.replies);
