@@ -222,7 +222,18 @@ impl Db {
             let options = SqlitePoolOptions::new().test_before_acquire(false);
             options.acquire_timeout(Duration::from_secs(10))
         };
-        let write = pool().max_connections(1).connect_with(options.clone()).await?;
+        // When the disk is full SQLite ends a transaction by itself, which the library does not
+        // notice: its connection would refuse every transaction for ever, and there is only one.
+        let write = pool().max_connections(1).before_acquire(|connection, _used| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    // The end of the last one may still be on its way; this is answered after it.
+                    connection.ping().await?;
+                }
+                Ok(!connection.is_in_transaction())
+            })
+        });
+        let write = write.connect_with(options.clone()).await?;
         let read = pool().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Self::from_pools(Pools::Sqlite { read, write }))
     }

@@ -1,5 +1,6 @@
 //! What a client sent, and how its call ended.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -64,6 +65,18 @@ pub struct Call {
     /// When the request was complete.
     pub at: Instant,
     pub(crate) end: watch::Receiver<Option<End>>,
+    pub(crate) written: Written,
+}
+
+/// What has been written of an answer, piece by piece, and when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written(Arc<Mutex<Vec<(Instant, Bytes)>>>);
+
+impl Written {
+    pub(crate) fn note(&self, bytes: &Bytes) {
+        let mut pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pieces.push((Instant::now(), bytes.clone()));
+    }
 }
 
 impl Call {
@@ -76,6 +89,11 @@ impl Call {
     pub fn query_value(&self, name: &str) -> Option<&str> {
         let pairs = self.query.as_deref()?.split('&');
         pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v)
+    }
+
+    /// The pieces of the answer's body that were handed over so far, and when.
+    pub fn written(&self) -> Vec<(Instant, Bytes)> {
+        self.written.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How the call ended, if it has.

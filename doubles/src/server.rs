@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Call, Ending, Endpoint, How};
+use crate::call::{Call, Ending, Endpoint, How, Written};
 use crate::reply::{Piece, Reply};
 
 /// The servers take so much inline; more is a mistake of the test.
@@ -150,6 +150,7 @@ async fn receive<A: Answers>(State(shared): State<Arc<Shared<A>>>, request: Requ
         body,
         at: Instant::now(),
         end,
+        written: Written::default(),
     });
     let reply = shared.answers.answer(&call);
     for piece in &reply.before {
@@ -157,15 +158,19 @@ async fn receive<A: Answers>(State(shared): State<Arc<Shared<A>>>, request: Requ
             break;
         }
     }
-    respond(reply, ending, shared.stop.clone())
+    respond(reply, ending, (call.written.clone(), shared.stop.clone()))
 }
 
-fn respond(reply: Reply, ending: Ending, stop: CancellationToken) -> Response {
+fn respond(
+    reply: Reply,
+    ending: Ending,
+    (written, stop): (Written, CancellationToken),
+) -> Response {
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    let writing = Writing { pieces: reply.body.into_iter(), ending, stop };
+    let writing = Writing { pieces: reply.body.into_iter(), ending, written, stop };
     let body = Body::from_stream(stream::unfold(writing, Writing::step));
     response.body(body).expect("doubles write valid headers")
 }
@@ -174,6 +179,7 @@ fn respond(reply: Reply, ending: Ending, stop: CancellationToken) -> Response {
 struct Writing {
     pieces: std::vec::IntoIter<Piece>,
     ending: Ending,
+    written: Written,
     stop: CancellationToken,
 }
 
@@ -185,7 +191,10 @@ impl Writing {
                     self.ending.how = How::Written;
                     return None;
                 }
-                Some(Piece::Bytes(bytes)) => return Some((Ok(bytes), self)),
+                Some(Piece::Bytes(bytes)) => {
+                    self.written.note(&bytes);
+                    return Some((Ok(bytes), self));
+                }
                 Some(Piece::Cut) => {
                     // What was written before goes out first.
                     tokio::task::yield_now().await;

@@ -130,3 +130,24 @@ async fn concurrent_writers_wait_for_each_other() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_full_disk_ends_a_transaction_and_not_all_that_follow() {
+    let database = testing::empty(Dialect::Sqlite).await.unwrap();
+    let db = &database.db;
+    db.write("CREATE TABLE chest (gold TEXT NOT NULL)").execute().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    // As long as this connection lives, the file may not grow beyond this.
+    let limit = tx.query("PRAGMA max_page_count = 20").optional::<(i64,)>().await;
+    assert_eq!(limit.unwrap(), Some((20,)));
+    let full = tx.query("INSERT INTO chest VALUES (hex(zeroblob(1000000)))").execute().await;
+    assert!(full.unwrap_err().to_string().contains("full"));
+    drop(tx);
+    for _ in 0..2 {
+        let mut tx = db.begin().await.unwrap();
+        tx.query("INSERT INTO chest VALUES ('a coin')").execute().await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let (coins,): (i64,) = db.read("SELECT count(*) FROM chest").one().await.unwrap();
+    assert_eq!(coins, 2);
+}

@@ -166,7 +166,7 @@ async fn steps_at(
         FROM walk w
         JOIN branch_tip t ON t.session_id = w.session_id AND t.top_id = w.id
         WHERE w.depth = $1";
-    db.read(SQL).bind(depth).bind_list(messages).all().await
+    Ok(db.read(SQL).bind(depth).bind_list(messages).all().await?)
 }
 
 /// The leaves of the rows that begin at these messages.
@@ -179,7 +179,7 @@ async fn leaves_of(db: &Db, tops: &[MessageId]) -> Result<Vec<(MessageId, Messag
     if tops.is_empty() {
         return Ok(Vec::new());
     }
-    db.read(SQL).bind_list(tops).all().await
+    Ok(db.read(SQL).bind_list(tops).all().await?)
 }
 
 /// The living leaf below (or at) a message that was visited last; none if it has no row.

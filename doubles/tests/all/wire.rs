@@ -44,6 +44,24 @@ async fn a_body_is_cut_at_any_byte() {
 }
 
 #[tokio::test]
+async fn a_call_knows_what_was_written_and_when() {
+    let double = GeminiDouble::start().await;
+    double.says("One two three");
+    double.words_per_chunk(1);
+    double.deliver(Delivery::new().pace(Duration::from_millis(20)));
+    let began = Instant::now();
+    let whole = post(&(double.url() + STREAM), &turn("…")).await;
+    let written = double.calls()[0].written();
+    let bytes: Vec<u8> = written.iter().flat_map(|(_, bytes)| bytes.to_vec()).collect();
+    assert_eq!(String::from_utf8(bytes).unwrap(), whole.text);
+    let mut before = began;
+    for (at, _) in written {
+        assert!(at > before, "each piece has its own moment");
+        before = at;
+    }
+}
+
+#[tokio::test]
 async fn bytes_are_written_one_by_one() {
     let double = GeminiDouble::start().await;
     double.says("Да");

@@ -31,9 +31,16 @@ pub(crate) struct Server {
 /// Runs a test on SQLite files in a data folder, then on two PostgreSQL databases.
 pub(crate) async fn each_home(test: impl AsyncFn(Home)) {
     test(Home { databases: None, folder: private_folder() }).await;
-    let Some(auth) = testing::empty(Dialect::Postgres).await else { return };
-    let core = testing::empty(Dialect::Postgres).await.unwrap();
-    test(Home { databases: Some((auth, core)), folder: private_folder() }).await;
+    if let Some(home) = postgres_home().await {
+        test(home).await;
+    }
+}
+
+/// A home on PostgreSQL; none where it is not installed and may be missing.
+pub(crate) async fn postgres_home() -> Option<Home> {
+    let auth = testing::empty(Dialect::Postgres).await?;
+    let core = testing::empty(Dialect::Postgres).await?;
+    Some(Home { databases: Some((auth, core)), folder: private_folder() })
 }
 
 /// As the server makes its data folder where there is none.
@@ -75,7 +82,26 @@ impl Home {
 
     /// Starts a server with these settings in its environment.
     pub(crate) async fn serve_with(&self, settings: &[(&str, &str)]) -> Server {
-        let mut command = self.command();
+        Self::start(self.command(), settings).await
+    }
+
+    /// Starts a server whose writes to files may be refused later; the signal that would end it
+    /// is ignored, as on a full disk there is none.
+    pub(crate) async fn serve_without_file_signal(&self, settings: &[(&str, &str)]) -> Server {
+        let inner = self.command();
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#]).arg(inner.as_std().get_program());
+        for (name, value) in inner.as_std().get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(self.data()).kill_on_drop(true);
+        Self::start(command, settings).await
+    }
+
+    async fn start(mut command: Command, settings: &[(&str, &str)]) -> Server {
         command.env("SKALD_LOG__FILTER", "warn");
         // Tests share one address, and register more often than people do.
         command.env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}");
@@ -112,6 +138,11 @@ impl Server {
         self.lines.next_line().await.unwrap()
     }
 
+    /// The id of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Kills it with signal 9, as a power cut would.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
@@ -119,7 +150,7 @@ impl Server {
 
     /// Asks it to end and waits until it has; its exit code.
     pub(crate) async fn stop(mut self) -> Option<i32> {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         self.child.wait().await.unwrap().code()
     }
