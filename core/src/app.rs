@@ -11,6 +11,7 @@ use crate::{
     character::examples,
     events::Live,
     llm::{Llm, Model, ModelRole},
+    session::list::fold_titles,
     turn::{flush, recovery, reply::Replies},
 };
 
@@ -93,6 +94,7 @@ impl App {
     /// Recovers what an earlier process left and starts the background tasks.
     pub async fn start(&self) -> Result<()> {
         examples::ensure(self).await?;
+        fold_titles(self).await?;
         self.calibrations.load(&self.db).await?;
         self.lifecycle.spawn(flush::run(self.clone()));
         recovery::at_start(self).await?;

@@ -23,6 +23,7 @@ pub mod app;
 pub mod calibration;
 pub mod character;
 pub mod events;
+mod fold;
 pub mod graphql;
 pub mod llm;
 pub mod patch;

@@ -20,7 +20,7 @@ use crate::{
     prompt::record::{BlockRecord, PlanRecord, Runs},
     session::{CastMember, Session, SessionId},
     store::{self, message::Sibling},
-    tree::{AlternativesKey, Below, Message, MessageId},
+    tree::{AlternativesKey, Below, Message, MessageId, outline::TreeStats},
     turn::Reply,
     usage::ModelSum,
 };
@@ -65,6 +65,10 @@ pub(super) struct BlocksKey {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct CastKey(pub(super) SessionId);
 
+/// The tags of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct TagsKey(pub(super) SessionId);
+
 /// The replies that are being written in a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct RunningKey(pub(super) SessionId);
@@ -72,6 +76,10 @@ pub(super) struct RunningKey(pub(super) SessionId);
 /// What calls of models cost in a session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct UsageKey(pub(super) SessionId);
+
+/// What the messages of a session add up to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct StatsKey(pub(super) SessionId);
 
 /// The children of a message, both sides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -235,6 +243,19 @@ impl Loader<CastKey> for Batch {
     }
 }
 
+impl Loader<TagsKey> for Batch {
+    type Value = Vec<String>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[TagsKey]) -> Loaded<TagsKey, Vec<String>> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::session_list::tags(&self.app.db, &ids).await?;
+        let rows = rows.into_iter().map(|row| (TagsKey(row.session_id), row.tag));
+        let groups = group(rows.collect(), |(key, _)| *key);
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
 impl Loader<RunningKey> for Batch {
     type Value = Vec<MessageId>;
     type Error = LoadError;
@@ -256,6 +277,17 @@ impl Loader<UsageKey> for Batch {
         let rows = store::usage::of_sessions(&self.app.db, &ids).await?;
         let groups = group(rows, |(session, _)| UsageKey(*session));
         Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
+    }
+}
+
+impl Loader<StatsKey> for Batch {
+    type Value = TreeStats;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[StatsKey]) -> Loaded<StatsKey, TreeStats> {
+        let ids: Vec<SessionId> = keys.iter().map(|key| key.0).collect();
+        let rows = store::outline::stats(&self.app.db, &ids).await?;
+        Ok(rows.into_iter().map(|(session, stats)| (StatsKey(session), stats)).collect())
     }
 }
 

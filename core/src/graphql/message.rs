@@ -25,7 +25,7 @@ use crate::{
 /// What a message is in the story.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "tree::MessageRole")]
-enum MessageRole {
+pub(super) enum MessageRole {
     /// The player wrote it, as their persona.
     Player,
     /// A character says and does it.
@@ -39,7 +39,7 @@ enum MessageRole {
 /// How far the writing of a message has come. The last four are terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "tree::MessageStatus")]
-enum MessageStatus {
+pub(super) enum MessageStatus {
     /// Asked for; no text yet.
     Pending,
     /// Text arrives.

@@ -14,9 +14,11 @@ mod loaders;
 mod message;
 mod model;
 mod node;
+mod outline;
 mod persona;
 mod prompt;
 mod session;
+mod session_list;
 mod settings;
 mod subscription;
 mod tree;
@@ -42,6 +44,7 @@ pub struct CoreQuery(
     persona::PersonaQuery,
     character::CharacterQuery,
     session::SessionQuery,
+    session_list::SessionListQuery,
     message::MessageQuery,
     model::ModelQuery,
     prompt::PromptQuery,

@@ -14,8 +14,9 @@ use super::{
     character::Character,
     connection::{Page, change, cost, forward, page, total},
     context::Graph,
-    loaders::{CastKey, PathKey, RunningKey, UsageKey},
+    loaders::{CastKey, PathKey, RunningKey, TagsKey, UsageKey},
     message::Message,
+    outline::{self, Outline, SessionStats, outline_cost},
     persona::Persona,
     settings::{SessionSettings, SessionSettingsInput},
     usage::Usage,
@@ -31,7 +32,7 @@ use crate::{
 /// How a story is driven.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "session::SessionMode")]
-enum SessionMode {
+pub(super) enum SessionMode {
     /// Freely: anything goes.
     Sandbox,
 }
@@ -204,6 +205,24 @@ impl Session {
         Ok(page(slice, total, |message| time_cursor(message.0.created_at, message.0.id)))
     }
 
+    /// The whole tree in light nodes, for a tree view: in order of creation,
+    /// deleted messages left out; 5,000 a page unless told otherwise, and at most.
+    #[graphql(complexity = "outline_cost(first, child_complexity)")]
+    async fn outline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 5,000 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Outline> {
+        outline::read(ctx, self.0.id, first, after).await
+    }
+
+    /// Figures of the session: its messages, branches, tokens and cost.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn stats(&self) -> SessionStats {
+        SessionStats(self.0.id)
+    }
+
     /// What you set about how the story is written.
     async fn settings(&self) -> SessionSettings {
         self.0.settings.clone().into()
@@ -219,9 +238,19 @@ impl Session {
         self.0.created_at
     }
 
-    /// When something last happened in it; sessions are listed by it.
+    /// When something last happened in it; sessions are listed by it unless told otherwise.
     async fn last_activity_at(&self) -> DateTime<Utc> {
         self.0.last_activity_at
+    }
+
+    /// When you put it away; null if you have not, or have taken it out again.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
+    }
+
+    /// Your tags, in your order.
+    async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        Ok(ctx.loaders().load(TagsKey(self.0.id)).await?.unwrap_or_default())
     }
 
     /// When it was deleted; it can be restored.
@@ -247,22 +276,6 @@ impl SessionQuery {
             Err(error) => return Some(Err(error.into())),
         };
         nullable(session::get(ctx.app(), ctx.viewer(), id).await.map(Session))
-    }
-
-    /// Your sessions, newest activity first; 20 a page unless told otherwise, 100 at most.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
-    async fn sessions(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
-        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
-    ) -> Result<Page<Session>> {
-        let request = forward(first, after).check_forward()?;
-        let slice = session::list(ctx.app(), ctx.viewer(), &request).await?;
-        let total =
-            total(ctx, store::session::count(&ctx.app().db, ctx.viewer().user()?.id)).await?;
-        let cursor = |session: &Session| time_cursor(session.0.last_activity_at, session.0.id);
-        Ok(page(slice.map(Session), total, cursor))
     }
 }
 
@@ -306,6 +319,11 @@ struct UpdateSessionInput {
     relationship: MaybeUndefined<String>,
     /// How the story is written.
     settings: Option<SessionSettingsInput>,
+    /// Put it away (true): it leaves the list, and stories go on in it as before. Or take it out.
+    archived: Option<bool>,
+    /// All its tags, in your order: 20 at most of 1 to 100 bytes each. White space around them is
+    /// cut off, and of those that differ only in case the first stays.
+    tags: Option<Vec<String>>,
     /// Refuse the change with `CONFLICT` if the session has another version by now.
     expected_version: Option<i64>,
 }
@@ -424,7 +442,13 @@ async fn update(
         .set(change(input.relationship), |to, value| to.relationship = value);
     let settings = input.settings.unwrap_or_default().add_to(settings);
     let persona_id = parse_optional_id("input.personaId", input.persona_id.as_ref())?;
-    let patch = SessionPatch { settings, persona_id, expected_version: input.expected_version };
+    let patch = SessionPatch {
+        settings,
+        persona_id,
+        archived: input.archived,
+        tags: input.tags,
+        expected_version: input.expected_version,
+    };
     let outcome = session::update(ctx.app(), ctx.viewer(), id, patch).await;
     outcome.map_err(|error| match error {
         Error::User(user) if user.path.is_none() => Error::User(user.at("input.id")),

@@ -67,13 +67,7 @@ impl Usage {
 
     /// The tokens of all calls.
     async fn tokens(&self) -> TokenUsage {
-        let total = |of: fn(&ModelSum) -> i64| self.sums.iter().map(of).sum();
-        TokenUsage {
-            prompt: total(|sum| sum.prompt_tokens),
-            cached: total(|sum| sum.cached_tokens),
-            output: total(|sum| sum.output_tokens),
-            thought: total(|sum| sum.thought_tokens),
-        }
+        tokens(&self.sums)
     }
 
     /// What the calls cost whose price is known, at the prices of their days.
@@ -98,13 +92,8 @@ impl From<&ModelSum> for ModelUsage {
             model: sum.model.clone(),
             role: ModelRole::from_stored(&sum.role),
             calls: sum.calls,
-            tokens: TokenUsage {
-                prompt: sum.prompt_tokens,
-                cached: sum.cached_tokens,
-                output: sum.output_tokens,
-                thought: sum.thought_tokens,
-            },
-            cost: (sum.unpriced_calls < sum.calls).then(|| money(sum.cost)),
+            tokens: tokens(std::slice::from_ref(sum)),
+            cost: known_cost(std::slice::from_ref(sum)),
         }
     }
 }
@@ -113,6 +102,23 @@ impl From<Vec<ModelSum>> for Usage {
     fn from(sums: Vec<ModelSum>) -> Self {
         Self { since: None, sums }
     }
+}
+
+/// The tokens of all these calls.
+pub(super) fn tokens(sums: &[ModelSum]) -> TokenUsage {
+    let total = |of: fn(&ModelSum) -> i64| sums.iter().map(of).sum();
+    TokenUsage {
+        prompt: total(|sum| sum.prompt_tokens),
+        cached: total(|sum| sum.cached_tokens),
+        output: total(|sum| sum.output_tokens),
+        thought: total(|sum| sum.thought_tokens),
+    }
+}
+
+/// What those of these calls cost whose price is known; none if no price is.
+pub(super) fn known_cost(sums: &[ModelSum]) -> Option<Money> {
+    let is_known = sums.iter().any(|sum| sum.unpriced_calls < sum.calls);
+    is_known.then(|| money(sums.iter().map(|sum| sum.cost).sum()))
 }
 
 /// Billionths of a US dollar as clients see them.

@@ -1,7 +1,9 @@
 //! Sessions: one playthrough of a persona with a cast.
 
 pub mod change;
+pub mod list;
 pub mod style;
+mod tags;
 pub mod watch;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use skald_base::{
     Error, Id, Kind, Result, UserError, UserErrorCode, UserId, Viewer,
     db::Source,
-    graph::{ClientRequestId, Page, Slice, TextRule},
+    graph::{ClientRequestId, TextRule},
 };
 
 use self::change::SessionChange;
@@ -18,6 +20,7 @@ use crate::{
     app::App,
     character::{Character, CharacterId},
     events::EventBody,
+    fold::fold,
     llm::ModelRole,
     patch::{Patch, check_version},
     persona::{Persona, PersonaId},
@@ -71,6 +74,7 @@ pub struct Session {
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub last_activity_at: DateTime<Utc>,
+    pub archived_at: Option<DateTime<Utc>>,
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
@@ -120,11 +124,20 @@ pub struct SessionPatch {
     pub settings: Patch<Settings>,
     /// Plays on as somebody else.
     pub persona_id: Option<PersonaId>,
+    /// Puts it away, or back on the list.
+    pub archived: Option<bool>,
+    /// Replaces its tags.
+    pub tags: Option<Vec<String>>,
     /// Refuses the change if the session has another version by now.
     pub expected_version: Option<i64>,
 }
 
 impl Settings {
+    /// The title in the form by which it is searched and ordered; empty without one.
+    pub fn folded_title(&self) -> String {
+        fold(self.title.as_deref().unwrap_or_default())
+    }
+
     /// Refuses what cannot be; `before` is what they were.
     fn check(&self, app: &App, before: &Self) -> Result<()> {
         let title = self.title.as_deref().unwrap_or_default();
@@ -184,6 +197,7 @@ pub async fn create(
         version: 1,
         created_at: now,
         last_activity_at: now,
+        archived_at: None,
         deleted_at: None,
     };
     store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
@@ -285,13 +299,7 @@ pub async fn get(app: &App, viewer: &Viewer, id: SessionId) -> Result<Session> {
     found.ok_or_else(|| Error::not_found("session"))
 }
 
-/// The viewer's sessions, those with the newest activity first.
-pub async fn list(app: &App, viewer: &Viewer, page: &Page) -> Result<Slice<Session>> {
-    let user = viewer.user()?;
-    store::session::page(&app.db, user.id, page).await
-}
-
-/// Changes a session's settings.
+/// Changes a session's settings, its tags, or whether it is put away.
 pub async fn update(
     app: &App,
     viewer: &Viewer,
@@ -304,12 +312,21 @@ pub async fn update(
         }
         None => None,
     };
+    let tags = patch.tags.map(|tags| tags::check("input.tags", tags)).transpose()?;
     let mut change = SessionChange::open(app, viewer, id).await?;
     check_version(patch.expected_version, change.session.version)?;
     let before = change.session.settings.clone();
     patch.settings.apply(&mut change.session.settings);
     change.session.settings.check(app, &before)?;
     change.session.persona_id = persona.or(change.session.persona_id);
+    if let Some(archived) = patch.archived {
+        // Put away again, it keeps the moment of the first time.
+        let since = change.session.archived_at.unwrap_or_else(|| app.clock.now());
+        change.session.archived_at = archived.then_some(since);
+    }
+    if let Some(tags) = &tags {
+        store::session_list::set_tags(&mut change.tx, id, tags).await?;
+    }
     change.session.version += 1;
     store::session::update(&mut change.tx, &change.session).await?;
     change.record(EventBody::SessionUpdated {});

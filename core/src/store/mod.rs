@@ -8,11 +8,13 @@ pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod event;
 pub(crate) mod message;
+pub(crate) mod outline;
 pub(crate) mod persona;
 pub(crate) mod prompt;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod session;
+pub(crate) mod session_list;
 pub(crate) mod tip;
 pub(crate) mod usage;
 

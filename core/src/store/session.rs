@@ -1,10 +1,6 @@
 //! SQL on sessions, their participants and their cast.
 
-use skald_base::{
-    Db, Result, Tx, UserId,
-    db::Source,
-    graph::{Page, Slice, parse_time_cursor},
-};
+use skald_base::{Db, Result, Tx, UserId, db::Source};
 
 use crate::{
     session::{CastMember, Session, SessionId},
@@ -16,9 +12,11 @@ macro_rules! columns {
         "s.id, s.owner_id, s.mode, s.title, s.language, s.narrative_voice, s.relationship, \
          s.story_model, s.supervisor_model, s.fallback_model, s.reply_length, \
          s.narrative_tense, s.atmosphere, s.instruction, s.persona_id, s.head_id, \
-         s.last_sequence, s.version, s.created_at, s.last_activity_at, s.deleted_at"
+         s.last_sequence, s.version, s.created_at, s.last_activity_at, s.archived_at, s.deleted_at"
     };
 }
+
+pub(super) use columns;
 
 macro_rules! of_participant {
     () => {
@@ -38,12 +36,13 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         INSERT INTO session (id, owner_id, mode, title, language, narrative_voice, relationship,
             story_model, supervisor_model, fallback_model, reply_length, narrative_tense,
             atmosphere, instruction, persona_id, head_id, last_sequence, version, created_at,
-            last_activity_at, deleted_at)
+            last_activity_at, archived_at, deleted_at, title_folded)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL, 0, $16,
-            $17, $18, NULL)";
+            $17, $18, NULL, NULL, $19)";
     const PARTICIPANT: &str = "
         INSERT INTO session_participant (session_id, user_id, role, joined_at)
         VALUES ($1, $2, 'OWNER', $3)";
+    let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -64,6 +63,7 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.version)
         .bind(session.created_at)
         .bind(session.last_activity_at)
+        .bind(folded)
         .execute()
         .await?;
     let participant = tx.query(PARTICIPANT).bind(session.id).bind(session.owner_id);
@@ -116,8 +116,10 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
         UPDATE session
         SET title = $2, language = $3, narrative_voice = $4, relationship = $5, story_model = $6,
             supervisor_model = $7, fallback_model = $8, reply_length = $9, narrative_tense = $10,
-            atmosphere = $11, instruction = $12, persona_id = $13, version = $14, deleted_at = $15
+            atmosphere = $11, instruction = $12, persona_id = $13, version = $14, deleted_at = $15,
+            archived_at = $16, title_folded = $17
         WHERE id = $1";
+    let folded = session.settings.folded_title();
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -135,6 +137,8 @@ pub(crate) async fn update(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.persona_id)
         .bind(session.version)
         .bind(session.deleted_at)
+        .bind(session.archived_at)
+        .bind(folded)
         .execute()
         .await?;
     Ok(())
@@ -168,37 +172,4 @@ pub(crate) async fn by_ids(db: &Db, ids: &[SessionId], viewer: UserId) -> Result
           WHERE s.id IN (..)"
     );
     Ok(db.read(SQL).bind(viewer).bind_list(ids).all().await?)
-}
-
-pub(crate) async fn page(db: &Db, viewer: UserId, page: &Page) -> Result<Slice<Session>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM session_participant p
-          JOIN session s ON s.id = p.session_id
-          WHERE p.user_id = $1 AND s.deleted_at IS NULL
-              AND ($2 IS NULL OR (s.last_activity_at, s.id) < ($2, $3))
-          ORDER BY s.last_activity_at DESC, s.id DESC
-          LIMIT $4"
-    );
-    let after = page.after.as_deref().map(|text| parse_time_cursor("after", text)).transpose()?;
-    let rows = db
-        .read(SQL)
-        .bind(viewer)
-        .bind(after.map(|(at, _)| at))
-        .bind(after.map(|(_, id): (_, SessionId)| id))
-        .bind(page.limit())
-        .all()
-        .await?;
-    Ok(page.cut(rows))
-}
-
-pub(crate) async fn count(db: &Db, viewer: UserId) -> Result<i64> {
-    const SQL: &str = "
-        SELECT count(*)
-        FROM session_participant p
-        JOIN session s ON s.id = p.session_id
-        WHERE p.user_id = $1 AND s.deleted_at IS NULL";
-    let (count,): (i64,) = db.read(SQL).bind(viewer).one().await?;
-    Ok(count)
 }

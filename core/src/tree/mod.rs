@@ -5,6 +5,7 @@
 //! changes a tree is in [`change`].
 
 pub mod change;
+pub mod outline;
 pub mod path;
 
 use chrono::{DateTime, Utc};

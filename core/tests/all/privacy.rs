@@ -60,6 +60,17 @@ const REACHES: &[Reach] = &{
             "query($own: ID!, $s: String!) { session(id: $own) { path(after: $s) { nodes { id } } } }",
         ),
         reach("sessions", Nothing, "{ sessions(first: 100) { totalCount nodes { id title } } }"),
+        reach("sessions", Nothing, "{ sessions(filter: { deleted: true }) { totalCount nodes { id tags } } }"),
+        reach(
+            "sessions",
+            Persona,
+            "query($id: ID!) { sessions(filter: { personaId: $id }) { totalCount nodes { id } } }",
+        ),
+        reach(
+            "sessions",
+            Character,
+            "query($id: ID!) { sessions(filter: { characterId: $id }) { totalCount nodes { id } } }",
+        ),
         reach("message", Message, "query($id: ID!) { message(id: $id) { id content } }"),
         reach("runningReplies", Nothing, "{ runningReplies { id } }"),
         reach("models", Nothing, "{ models { id } }"),
@@ -244,6 +255,11 @@ const REACHES: &[Reach] = &{
             "sessionEvents",
             Session,
             "subscription($id: ID!) { sessionEvents(sessionId: $id, after: 0) { sequence } }",
+        ),
+        reach(
+            "session",
+            Session,
+            "query($id: ID!) { session(id: $id) { stats { messages } outline { nodes { excerpt } } } }",
         ),
     ]
 };

@@ -30,6 +30,7 @@ fn scene(language: &str, cast: &[&str]) -> Scene {
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
         last_activity_at: DateTime::UNIX_EPOCH,
+        archived_at: None,
         deleted_at: None,
     };
     let member = |(position, name): (i64, &&str)| CastMember {
