@@ -2,6 +2,8 @@
 //   node cache-client.mjs URL|PROGRAM [--runs N] [--steps N] [--seed N] [--path P] [--shrink] [--verbose]
 // With the path of the program `skald` the test runs servers itself and also kills them.
 // Options for trying the test: --deaf EVENT (followers do not apply this kind of event).
+import { inspect } from 'node:util';
+
 import fc from 'fast-check';
 
 import { documents, schemaOf } from './cache/documents.mjs';
@@ -94,7 +96,7 @@ async function main() {
   console.log(`${outcome.numRuns} runs: ${JSON.stringify(tally)}`);
   if (outcome.failed) {
     console.log(JSON.stringify(outcome.counterexample));
-    console.log(`FAIL   ${outcome.errorInstance?.stack}`);
+    console.log(`FAIL   ${outcome.errorInstance?.stack ?? inspect(outcome.errorInstance)}`);
     console.log(`again: --seed ${seed} --path ${outcome.counterexamplePath}`);
   }
   console.log(outcome.failed ? '0 passed, 1 failed' : '1 passed, 0 failed');
