@@ -164,6 +164,10 @@ event! {
     MessagesRestored {
         /// The topmost restored message.
         root: Message,
+        /// What stands there now, from `root` down, parents before children; the first
+        /// 100 of them. If there are 100, a view of the whole tree reads
+        /// `Session.messages` again.
+        messages: Vec<Message>,
     }
 }
 event! {
@@ -241,6 +245,9 @@ pub(super) struct Occasion {
 
 /// Messages in a `HeadMoved.branch` at most.
 const MAX_BRANCH: i64 = 100;
+
+/// Messages in a `MessagesRestored.messages` at most.
+const MAX_RESTORED: i64 = 100;
 
 /// The event that tells of this step of a reply.
 pub(super) fn progress(occasion: Occasion, progress: ReplyProgress) -> ReplyEvent {
@@ -366,8 +373,12 @@ async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Resul
             SessionEvent::MessagesDeleted(MessagesDeleted { sequence, at, session_id, root })
         }
         EventBody::MessagesRestored { root } => {
+            let mut reader = ctx.app().db.reader();
+            let rows = store::message::living_below(&mut reader, root, MAX_RESTORED).await?;
+            let messages = rows.into_iter().map(Message).collect();
             let root = message_of(ctx, root).await?;
-            SessionEvent::MessagesRestored(MessagesRestored { sequence, at, session_id, root })
+            let event = MessagesRestored { sequence, at, session_id, root, messages };
+            SessionEvent::MessagesRestored(event)
         }
         EventBody::HeadMoved { head, fork, client_request_id } => {
             head_moved(ctx, occasion, (head, fork), client_request_id).await?

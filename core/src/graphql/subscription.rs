@@ -71,9 +71,10 @@ impl CoreSubscription {
     ///
     /// Pass `Session.sequence` (or the sequence of the last event you saw) as
     /// `after` and nothing is missed: stored events are replayed, then comes
-    /// `CaughtUp`, then what happens. Deltas of replies come between them;
-    /// the first delta of each running reply and channel is at offset 0 with
-    /// all its text so far. `channels: []` means no deltas.
+    /// `CaughtUp`, then what happens. Deltas of replies come between them.
+    /// After `CaughtUp` each running reply tells its stage, and the first delta
+    /// of each channel is at offset 0 with all its text so far; where there is
+    /// no delta, there is no text yet. `channels: []` means no deltas.
     async fn session_events<'ctx>(
         &self,
         ctx: &'ctx Context<'ctx>,

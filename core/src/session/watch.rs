@@ -194,14 +194,22 @@ impl Cursor {
         Ok(())
     }
 
-    /// Everything that is written so far of the replies that run.
+    /// How far the replies that run have come, and everything that is written of them.
     ///
-    /// Those whose message was not told yet are left for the live feed, which
+    /// The stage tells a client that had been away what no delta does: that there is
+    /// no text, or not any more, and why. Those whose message was not told yet are left for the live feed, which
     /// brings their message first and their text after it.
     fn look_at_replies(&mut self) -> Vec<SessionNews> {
         let mut running = self.app.replies.in_session(self.id);
         running.retain(|reply| reply.added_at <= self.sequence);
-        running.iter().flat_map(|reply| self.look_at(&Snapshot::from(reply))).collect()
+        let mut news = Vec::new();
+        for snapshot in running.iter().map(Snapshot::from) {
+            if self.replies.contains_key(&snapshot.message_id) {
+                news.push(self.news(What::Progress(snapshot.stage())));
+            }
+            news.extend(self.look_at(&snapshot));
+        }
+        news
     }
 
     fn look_at(&mut self, snapshot: &Snapshot) -> Vec<SessionNews> {

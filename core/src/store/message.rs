@@ -449,6 +449,26 @@ pub(crate) async fn restore(tx: &mut Tx, session: SessionId, deletion: Uuid) -> 
     Ok(())
 }
 
+/// A message and everything below it, deleted ones left out; parents before children.
+pub(crate) async fn living_below(
+    source: &mut impl Source,
+    root: MessageId,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    const SQL: &str = concat!(
+        "WITH RECURSIVE down (id) AS (
+             SELECT id FROM message WHERE id = $1 AND deleted_at IS NULL
+             UNION ALL
+             SELECT m.id FROM down JOIN message m ON m.parent_id = down.id
+             WHERE m.deleted_at IS NULL
+         )
+         SELECT ",
+        columns!(),
+        " FROM down JOIN message m ON m.id = down.id ORDER BY m.depth, m.id LIMIT $2"
+    );
+    Ok(source.sql(SQL).bind(root).bind(limit).all().await?)
+}
+
 /// The topmost message that one deletion took.
 pub(crate) async fn deletion_root(
     tx: &mut Tx,

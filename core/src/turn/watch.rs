@@ -107,7 +107,7 @@ impl Snapshot {
     }
 
     /// The stage, as news.
-    fn stage(&self) -> ReplyProgress {
+    pub fn stage(&self) -> ReplyProgress {
         let Self { message_id, attempt, stage, failure, retry_at, .. } = self.clone();
         let step = ReplyStep::Stage { stage, failure, retry_at };
         ReplyProgress { message_id, attempt, step }

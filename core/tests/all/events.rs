@@ -222,6 +222,74 @@ async fn a_screen_that_joins_late_gets_each_running_text_from_its_start() {
 }
 
 #[tokio::test]
+async fn who_comes_back_learns_how_far_each_reply_is_even_without_a_text() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let waits = id(&world.says(freya(), &tale, "Go on.").await["reply"]);
+        let mut watcher = world.watch_reply(freya(), json!({ "id": waits }));
+        let soon = Some(Duration::from_mins(1));
+        script.call().await.fail(LlmError::new(LlmErrorKind::RateLimited).after(soon)).await;
+        watcher.until(|event| event["stage"] == "RETRYING").await;
+        let swipe = json!({ "messageId": waits });
+        let writes = id(&world.does(freya(), "regenerateReply", swipe).await["reply"]);
+        let mut watcher = world.watch_reply(freya(), json!({ "id": writes }));
+        let call = script.call().await;
+        call.say("A wave").await;
+        watcher.until(|event| event["text"] == "A wave").await;
+        let sequence = world.session(freya(), &tale.session).await["sequence"].clone();
+        for channels in [json!(["CONTENT"]), json!([])] {
+            let variables = json!({ "id": tale.session, "after": sequence, "channels": channels });
+            let mut events = world.watch_session(freya(), variables);
+            replay(&mut events).await;
+            let mut stages = Vec::new();
+            for _ in 0..2 {
+                let event = events.until_type("ReplyStageChanged").await;
+                let told = ["messageId", "stage", "attempt"].map(|field| event[field].clone());
+                stages.push(told);
+            }
+            stages.sort_by_key(|[reply, ..]| reply.to_string());
+            let mut expected = [
+                [json!(waits), json!("RETRYING"), json!(1)],
+                [json!(writes), json!("WRITING"), json!(1)],
+            ];
+            expected.sort_by_key(|[reply, ..]| reply.to_string());
+            assert_eq!(stages, expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restored_branch_comes_whole_without_what_was_deleted_apart() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let (said, kept) = world.talks(freya(), &tale, "I sing.").await;
+        let (said, kept) = (id(&said), id(&kept));
+        let swipe = json!({ "messageId": kept });
+        let apart = id(&world.does(freya(), "regenerateReply", swipe.clone()).await["reply"]);
+        let last = id(&world.does(freya(), "regenerateReply", swipe).await["reply"]);
+        for reply in [&apart, &last] {
+            world.ends(freya(), reply).await;
+        }
+        for message in [&apart, &said] {
+            world.does(freya(), "deleteMessage", json!({ "messageId": message })).await;
+        }
+        let sequence = world.session(freya(), &tale.session).await["sequence"].clone();
+        let watch = json!({ "id": tale.session, "after": sequence });
+        let mut events = world.watch_session(freya(), watch.clone());
+        world.does(freya(), "restoreMessage", json!({ "messageId": said })).await;
+        let whole = |event: &Value| event["messages"].clone();
+        let restored = events.until_type("MessagesRestored").await;
+        assert_eq!(whole(&restored), json!([{ "id": said }, { "id": kept }, { "id": last }]));
+        // Entities are read at delivery: what was deleted again is not there.
+        world.does(freya(), "deleteMessage", json!({ "messageId": said })).await;
+        let mut again = world.watch_session(freya(), watch);
+        assert_eq!(whole(&again.until_type("MessagesRestored").await), json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_falls_behind_loses_nothing() {
     scripted_story(async |world, script| {
         let tale = world.tale(freya()).await;

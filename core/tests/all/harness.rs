@@ -242,7 +242,7 @@ impl World {
                 ... on MessagesAdded { messages { id parentId role content } clientRequestId }
                 ... on MessageUpdated { message { id content revision } }
                 ... on MessagesDeleted { root { id } }
-                ... on MessagesRestored { root { id } }
+                ... on MessagesRestored { root { id } messages { id } }
                 ... on HeadMoved { head { id } fork { id } branch { id } clientRequestId }
                 ... on ReplyDelta { messageId attempt channel offset text }
                 ... on ReplyStageChanged { messageId attempt stage }

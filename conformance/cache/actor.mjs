@@ -1,0 +1,172 @@
+// Who changes the story: random operations over plain HTTP.
+import { requestId } from './player.mjs';
+
+const MODELS = [
+  null,
+  'skald/offline',
+  'skald/offline:thinking',
+  'skald/offline:cut',
+  'skald/offline:blocked',
+  'skald/offline:blocked-late',
+  'skald/offline:retries-twice',
+  'skald/offline:stall',
+  'skald/offline:length',
+  'skald/offline:auth',
+  'skald/offline:rate-limited',
+  'skald/offline:long',
+];
+const NARRATION = ['SCENE', 'TRANSITION', 'RECAP'];
+const VOICES = ['FIRST', 'SECOND', 'THIRD'];
+const TURN = 'session { id } message { id } reply { id }';
+
+const of = (list, pick) => list[pick % list.length];
+
+/** Every operation: a function of an actor, what it sees of the tree, and three random numbers. */
+export const OPERATIONS = {
+  sendMessage: (actor, { story, head }, [where, text]) => ({
+    ...actor.request(),
+    sessionId: actor.sessionId,
+    content: `I look around ${text}.`,
+    parentId: where % 3 ? head : of(story, where)?.id,
+  }),
+  requestReply: (actor, { head }, [who, task]) => ({
+    ...actor.request(),
+    sessionId: actor.sessionId,
+    parentId: head,
+    speaker:
+      who % 2
+        ? { narrator: { task: of(NARRATION, task) } }
+        : { characterId: of(actor.player.characters.slice(0, 2), task) },
+  }),
+  regenerateReply: (actor, { story }, [which, model]) => ({
+    ...actor.request(),
+    messageId: of(story, which)?.id,
+    modelId: of(MODELS, model),
+  }),
+  stopReply: (_actor, { running }, [which]) => ({ messageId: of(running, which) }),
+  editMessage: (actor, { all }, [which, text, how]) => ({
+    ...actor.request(),
+    messageId: of(all, which)?.id,
+    content: `Otherwise, ${text}.`,
+    mode: how % 3 ? 'SIBLING' : 'IN_PLACE',
+    reply: how % 3 === 2,
+  }),
+  selectMessage: (_actor, { all }, [which]) => ({ messageId: of(all, which)?.id }),
+  deleteMessage: (actor, { all }, [which, whole]) => {
+    // Mostly something late, so that a story is left; now and then any root.
+    const messageId = (whole % 8 ? of(all.slice(-6), which) : of(all, which))?.id;
+    if (messageId) actor.deleted.push(messageId);
+    return { messageId };
+  },
+  restoreMessage: (actor, _tree, [which]) => ({ messageId: of(actor.deleted, which) }),
+  updateSession: (actor, _tree, [what, value]) => ({
+    id: actor.sessionId,
+    ...of(
+      [
+        { title: `A story of ${value}` },
+        { relationship: value % 2 ? `Friends for ${value} years` : null },
+        { narrativeVoice: of(VOICES, value) },
+        { settings: { storyModelId: of(MODELS, value) } },
+        { settings: { style: { atmosphere: `rain ${value}` } } },
+        ...(actor.schema.has('Session.archivedAt') ? [{ archived: value % 2 === 0 }] : []),
+        ...(actor.schema.has('Session.tags') ? [{ tags: [`mood ${value % 5}`, 'sea'] }] : []),
+      ],
+      what,
+    ),
+  }),
+  deleteSession: (actor) => ({ id: actor.sessionId }),
+  restoreSession: (actor) => ({ id: actor.sessionId }),
+  retryReply: (actor, { failed }, [which]) => ({
+    ...actor.request(),
+    messageId: of(failed, which),
+  }),
+  continueReply: (actor, { story }, [which]) => ({
+    ...actor.request(),
+    messageId: of(story, which)?.id,
+  }),
+  impersonate: (actor, { head }) => ({
+    ...actor.request(),
+    sessionId: actor.sessionId,
+    parentId: head,
+  }),
+  hideMessage: (_actor, { all }, [which, how]) => ({
+    messageId: of(all, which)?.id,
+    hidden: how % 2 === 0,
+  }),
+  bookmarkMessage: (_actor, { all }, [which, name]) => ({
+    messageId: of(all, which)?.id,
+    bookmark: name % 3 ? `Mark ${name}` : null,
+  }),
+};
+
+const SELECTIONS = {
+  sendMessage: TURN,
+  requestReply: TURN,
+  regenerateReply: TURN,
+  editMessage: TURN,
+  retryReply: TURN,
+  continueReply: TURN,
+  impersonate: TURN,
+  stopReply: 'reply { id }',
+  updateSession: 'session { id }',
+  deleteSession: 'session { id }',
+  restoreSession: 'session { id }',
+};
+
+export class Actor {
+  constructor({ player, schema, sessionId, tally }) {
+    Object.assign(this, { player, schema, sessionId, tally, deleted: [], replies: new Map() });
+  }
+
+  request() {
+    return { clientRequestId: requestId() };
+  }
+
+  /** What there is to act on. */
+  async look() {
+    const { session } = await this.player.ask(
+      `query ($id: ID!) { session(id: $id) { deletedAt head { id } runningReplies { id }
+        messages(first: 100) { nodes { id role status } } } }`,
+      { id: this.sessionId },
+    );
+    const all = session.messages.nodes;
+    return {
+      all,
+      isDeleted: session.deletedAt !== null,
+      head: session.head?.id,
+      running: session.runningReplies.map((reply) => reply.id),
+      story: all.filter((message) => message.role !== 'PLAYER'),
+      failed: all.filter((message) => message.status === 'FAILED').map((message) => message.id),
+    };
+  }
+
+  /** Does one thing, if there is something to do it to; what the server refuses is left. */
+  async act(operation, picks) {
+    const seen = await this.look();
+    // Nothing is done in a deleted session: mostly it is brought back at once.
+    if (seen.isDeleted && picks[2] % 4) operation = 'restoreSession';
+    if (seen.all.length > 70 && /send|regenerate|edit|request/.test(operation)) return;
+    const input = OPERATIONS[operation](this, seen, picks);
+    if ('messageId' in input && !input.messageId) return this.count(operation, 'nothing');
+    const selection = SELECTIONS[operation] ?? 'session { id } message { id }';
+    const payload = await this.player.mutate(operation, input, selection);
+    this.count(operation, payload.errors[0]?.code ?? 'done');
+    const reply = operation === 'stopReply' ? undefined : payload.reply?.id;
+    if (reply) this.replies.set(reply, this.player.ended(reply));
+  }
+
+  count(operation, outcome) {
+    this.tally[operation] ??= {};
+    this.tally[operation][outcome] = (this.tally[operation][outcome] ?? 0) + 1;
+  }
+
+  /** Stops what runs and waits until all of it has ended. */
+  async rest() {
+    const { running } = await this.look();
+    await Promise.all(
+      running.map((messageId) => this.player.mutate('stopReply', { messageId }, 'reply { id }')),
+    );
+    await Promise.all([...this.replies.values()]);
+    this.replies.clear();
+  }
+}
