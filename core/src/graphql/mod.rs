@@ -11,6 +11,7 @@ mod context;
 mod event;
 mod file;
 mod generation;
+mod import;
 mod loaders;
 mod message;
 mod model;
@@ -59,6 +60,7 @@ pub struct CoreMutation(
     tree::MessageMutation,
     turn::ReplyMutation,
     file::FileMutation,
+    import::ImportMutation,
 );
 
 /// The queries of a schema that is core alone.

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod export;
 pub mod graft;
+pub mod import;
 pub mod native;
 pub mod style;
 pub mod watch;

@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod file;
 pub(crate) mod graft;
+pub(crate) mod import;
 pub(crate) mod message;
 pub(crate) mod persona;
 pub(crate) mod prompt;

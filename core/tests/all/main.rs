@@ -21,6 +21,7 @@ mod graft;
 mod graph;
 mod harness;
 mod hearing;
+mod import;
 mod openai;
 mod persona;
 mod privacy;
