@@ -72,7 +72,7 @@ pub(super) fn read(source: impl Read, take: Take<'_>) -> Result<Outline, Flaw> {
         let document = Document { left, take };
         document.deserialize(noted).and_then(|parsed| json.end().map(|()| parsed))
     };
-    let mut outline = parsed.map_err(|error| Flaw(explain(&error)))?;
+    let mut outline = parsed.map_err(|error| Flaw(error.to_string()))?;
     outline.unknown = unknown.into_inner();
     Ok(outline)
 }
@@ -82,15 +82,6 @@ fn field_of(path: &str) -> String {
     let is_place = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit()) || *part == "?";
     let parts: Vec<&str> = path.split('.').filter(|part| !is_place(part)).collect();
     parts.join(".").chars().take(100).collect()
-}
-
-fn explain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if error.is_io() {
-        let (line, column) = (error.line(), error.column());
-        return format!("{text} (near line {line}, column {column})");
-    }
-    text
 }
 
 /// Fails when one part of a document has too many bytes.
