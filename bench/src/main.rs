@@ -14,8 +14,8 @@
 //! | `report` | percentiles, and what is printed |
 
 mod client;
-mod depth;
 mod crash;
+mod depth;
 mod report;
 mod server;
 mod ttft;

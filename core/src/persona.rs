@@ -76,7 +76,8 @@ pub struct PersonaPatch {
 }
 
 impl PersonaProfile {
-    fn check(&self) -> Result<()> {
+    /// Refuses what cannot be.
+    pub(crate) fn check(&self) -> Result<()> {
         TextRule::required(200).check("input.name", &self.name)?;
         let long = TextRule::optional(64 * 1024);
         long.check("input.description", &self.description)?;

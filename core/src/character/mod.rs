@@ -118,7 +118,8 @@ pub enum Shelf {
 }
 
 impl Card {
-    fn check(&self) -> Result<()> {
+    /// Refuses what cannot be.
+    pub(crate) fn check(&self) -> Result<()> {
         TextRule::required(200).check("input.name", &self.name)?;
         let long = TextRule::optional(64 * 1024);
         for (path, text) in [

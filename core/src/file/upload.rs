@@ -124,20 +124,16 @@ pub async fn create(
     let claim = request::Claim::new(user.id, "createUpload", request, &new);
     let mut tx = app.db.begin().await?;
     let now = upload.created_at;
-    let upload = match request::claim(app, &mut tx, &claim, &upload.id).await? {
-        Some(first) => {
-            drop(tx);
-            let found = store::file::find_upload(&mut app.db.reader(), first, user.id, now).await?;
-            let gone = || Error::not_found("upload").at("input.clientRequestId");
-            found.ok_or_else(gone)?
-        }
-        None => {
-            store::lock_user(&mut tx, user.id).await?;
-            check_quota(app, store::file::waiting(&mut tx, user.id, now).await?, max_bytes)?;
-            store::file::insert_upload(&mut tx, &upload).await?;
-            tx.commit().await?;
-            upload
-        }
+    let upload = if let Some(first) = request::claim(app, &mut tx, &claim, &upload.id).await? {
+        drop(tx);
+        let found = store::file::find_upload(&mut app.db.reader(), first, user.id, now).await?;
+        found.ok_or_else(|| Error::not_found("upload").at("input.clientRequestId"))?
+    } else {
+        store::lock_user(&mut tx, user.id).await?;
+        check_quota(app, store::file::waiting(&mut tx, user.id, now).await?, max_bytes)?;
+        store::file::insert_upload(&mut tx, &upload).await?;
+        tx.commit().await?;
+        upload
     };
     let grant = Grant::Upload { user: user.id, upload: upload.id };
     let token = super::seal(app, &grant, upload.expires_at).await?;

@@ -12,6 +12,7 @@ mod event;
 mod file;
 mod fork;
 mod generation;
+mod import;
 mod library;
 mod loaders;
 mod message;
@@ -68,6 +69,7 @@ pub struct CoreMutation(
     tree::MessageMutation,
     turn::ReplyMutation,
     file::FileMutation,
+    import::ImportMutation,
 );
 
 /// The queries of a schema that is core alone.

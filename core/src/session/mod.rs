@@ -4,6 +4,7 @@ pub mod change;
 pub mod export;
 pub mod fork;
 pub mod graft;
+pub mod import;
 pub mod list;
 pub mod native;
 pub mod style;

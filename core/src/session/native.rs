@@ -78,9 +78,15 @@ pub struct MessageRecord {
     /// Whether models are not told it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub hidden_from_prompt: bool,
+    /// The name it is kept under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bookmark: Option<String>,
     /// The number of the message it is an edited version of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_from: Option<usize>,
+    /// The number of the reply whose text it begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continued_from: Option<usize>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
     /// When it was last edited in place.

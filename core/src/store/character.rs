@@ -127,6 +127,19 @@ pub(crate) async fn lock(tx: &mut Tx, id: CharacterId) -> Result<Option<Characte
     Ok(tx.query(sql).bind(id).optional().await?)
 }
 
+/// Characters of this name that are a player's own or public; their own first, the oldest first.
+pub(crate) async fn named(db: &Db, viewer: UserId, name: &str) -> Result<Vec<Character>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM character
+          WHERE name = $2 AND deleted_at IS NULL AND (creator_id = $1 OR visibility = 'PUBLIC')
+          ORDER BY CASE WHEN creator_id = $1 THEN 0 ELSE 1 END, created_at, id
+          LIMIT 100"
+    );
+    Ok(db.read(SQL).bind(viewer).bind(name.to_owned()).all().await?)
+}
+
 /// For a `DataLoader`: for casts, whoever may read them.
 pub(crate) async fn by_ids(db: &Db, ids: &[CharacterId]) -> Result<Vec<Character>> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM character WHERE id IN (..)");

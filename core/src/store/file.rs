@@ -57,10 +57,10 @@ pub(crate) async fn find_upload(
     Ok(source.sql(SQL).bind(id).bind(user).bind(now).optional().await?)
 }
 
-/// How many uploads of a user wait, and how many bytes they may have together.
+/// How many uploads of a user wait, and how many bytes they have, or may have, together.
 pub(crate) async fn waiting(tx: &mut Tx, user: UserId, now: DateTime<Utc>) -> Result<(i64, i64)> {
     const SQL: &str = "
-        SELECT count(*), CAST(coalesce(sum(max_bytes), 0) AS BIGINT)
+        SELECT count(*), CAST(coalesce(sum(coalesce(received_bytes, max_bytes)), 0) AS BIGINT)
         FROM upload
         WHERE user_id = $1 AND expires_at > $2";
     Ok(tx.query(SQL).bind(user).bind(now).one().await?)
@@ -70,6 +70,12 @@ pub(crate) async fn waiting(tx: &mut Tx, user: UserId, now: DateTime<Utc>) -> Re
 pub(crate) async fn set_received(db: &Db, id: UploadId, bytes: i64) -> Result<bool> {
     const SQL: &str = "UPDATE upload SET received_bytes = $2 WHERE id = $1";
     Ok(db.write(SQL).bind(id).bind(bytes).execute().await? == 1)
+}
+
+/// Forgets uploads that were used.
+pub(crate) async fn delete_uploads(db: &Db, ids: &[UploadId]) -> Result<()> {
+    db.write("DELETE FROM upload WHERE id IN (..)").bind_list(ids).execute().await?;
+    Ok(())
 }
 
 pub(crate) async fn delete_expired(db: &Db, now: DateTime<Utc>) -> Result<()> {

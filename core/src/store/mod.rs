@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod graft;
+pub(crate) mod import;
 pub(crate) mod library;
 pub(crate) mod message;
 pub(crate) mod outline;

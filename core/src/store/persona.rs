@@ -102,6 +102,18 @@ pub(crate) async fn find_any(source: &mut impl Source, id: PersonaId) -> Result<
     Ok(source.sql(SQL).bind(id).optional().await?)
 }
 
+/// A player's personas of this name, oldest first.
+pub(crate) async fn named(db: &Db, owner: UserId, name: &str) -> Result<Vec<Persona>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM persona
+          WHERE owner_id = $1 AND name = $2 AND deleted_at IS NULL
+          ORDER BY created_at, id"
+    );
+    Ok(db.read(SQL).bind(owner).bind(name.to_owned()).all().await?)
+}
+
 pub(crate) async fn find_default(
     source: &mut impl Source,
     owner: UserId,

@@ -137,7 +137,7 @@ async fn what_is_too_large_is_refused() {
         let url = text(&open["url"]);
         let whole = http(world, "PUT", url, Body::from("01234567890")).await;
         assert_eq!((whole.status, whole.body.as_str()), (413, "this file may have 10 bytes\n"));
-        let pieces = ["01234", "56789", "0"].map(|piece| Ok::<_, std::io::Error>(piece));
+        let pieces = ["01234", "56789", "0"].map(Ok::<_, std::io::Error>);
         let chunked = Body::from_stream(stream::iter(pieces));
         assert_eq!(http(world, "PUT", url, chunked).await.status, 413);
         let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());

@@ -327,6 +327,7 @@ impl World {
             "SELECT count(*) FROM reply",
             "SELECT count(*) FROM session_event",
             "SELECT count(*) FROM branch_tip",
+            "SELECT count(*) FROM session_import",
             "SELECT count(*) FROM client_request",
         ] {
             rows.push(self.count(sql).await);
@@ -399,6 +400,12 @@ fn mutation(name: &str) -> Mutation {
         "updateCharacter" => (capital, false, CHARACTER),
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
         "createUpload" => (capital, true, "upload { id url expiresAt maxBytes }"),
+        "importSession" => (
+            capital,
+            true,
+            "session { id title head { id } } report { format imported adaptedCount skippedCount
+                adapted { fileName line message } skipped { fileName line message } }",
+        ),
         "exportSession" => (capital, false, "export { url expiresAt fileName }"),
         "createSession" | "forkSession" => (capital, true, SESSION),
         "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),

@@ -179,6 +179,13 @@ const REACHES: &[Reach] = &{
                 clientRequestId: $r }) { upload { maxBytes } errors { code message path } } }",
         ),
         reach(
+            "importSession",
+            Nothing,
+            "mutation($r: String!) { importSession(input: {
+                uploadIds: [\"upload_01h455vb4pex5vsknk084sn02q\"], clientRequestId: $r }) {
+                session { id } errors { code message path } } }",
+        ),
+        reach(
             "exportSession",
             Session,
             "mutation($id: ID!) { exportSession(input: { sessionId: $id, format: NATIVE_JSON }) {

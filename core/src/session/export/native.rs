@@ -167,13 +167,16 @@ async fn lines(
         let (reply, before) = (replies.remove(&message.id), revisions.remove(&message.id));
         let author = author_record(people, &message);
         numbers.insert(message.id, number);
-        let edited_from = message.edited_from_id.and_then(|from| numbers.get(&from).copied());
+        let number_of = |id: Option<MessageId>| id.and_then(|id| numbers.get(&id).copied());
+        let edited_from = number_of(message.edited_from_id);
+        let continued_from = number_of(message.continued_from_id);
         let mut record = message_record(app, message, reply);
         record = MessageRecord {
             number,
             parent: parent.flatten(),
             author,
             edited_from,
+            continued_from,
             revisions: before.unwrap_or_default(),
             ..record
         };
@@ -194,7 +197,9 @@ fn message_record(app: &App, message: Message, reply: Option<Reply>) -> MessageR
         thought: message.thought,
         status: message.status,
         hidden_from_prompt: message.hidden_from_prompt,
+        bookmark: message.bookmark,
         edited_from: None,
+        continued_from: None,
         created_at: message.created_at,
         edited_at: message.edited_at,
         revisions: Vec::new(),
@@ -203,7 +208,10 @@ fn message_record(app: &App, message: Message, reply: Option<Reply>) -> MessageR
     let Some(reply) = reply else { return record };
     if message.status.is_running() {
         record.status = MessageStatus::Interrupted;
-        record.content.clone_from(&reply.draft_content);
+        // One that continues another had its text before its first word.
+        if !reply.draft_content.is_empty() {
+            record.content.clone_from(&reply.draft_content);
+        }
         let thought = Some(reply.draft_thought.clone());
         record.thought = thought.filter(|thought| !thought.is_empty());
     }

@@ -1,0 +1,121 @@
+//! What may stand in a document, beyond its being JSON of the right form. Pure.
+
+use chrono::{DateTime, Datelike, Utc};
+use skald_base::Error;
+
+use super::document::Head;
+use crate::session::{
+    MAX_CAST,
+    native::{AuthorRecord, GenerationRecord, MessageRecord},
+};
+
+/// Bytes of one text at most: what a model may write in one reply.
+const TEXT_BYTES: usize = 1024 * 1024;
+/// Bytes of a name or an address at most.
+const NAME_BYTES: usize = 2048;
+/// People of one kind at most.
+const MAX_PEOPLE: usize = 500;
+
+type Checked = Result<(), String>;
+
+/// Everything before the messages.
+pub(super) fn check_head(head: &Head) -> Checked {
+    let Head { session, personas, characters } = head;
+    if personas.len().max(characters.len()) > MAX_PEOPLE {
+        return Err(format!("more than {MAX_PEOPLE} personas or characters"));
+    }
+    if session.cast.len() > MAX_CAST {
+        return Err(format!("more than {MAX_CAST} characters on stage"));
+    }
+    for (place, persona) in personas.iter().enumerate() {
+        persona.check().map_err(|error| format!("persona {place}: {}", words(&error)))?;
+    }
+    for (place, character) in characters.iter().enumerate() {
+        character.check().map_err(|error| format!("character {place}: {}", words(&error)))?;
+    }
+    check_place("persona", session.persona, personas.len())?;
+    for member in &session.cast {
+        check_text("the name on stage", &member.name, NAME_BYTES)?;
+        check_text(
+            "the picture on stage",
+            member.avatar_url.as_deref().unwrap_or_default(),
+            NAME_BYTES,
+        )?;
+        check_place("character", member.character, characters.len())?;
+    }
+    check_time(session.created_at)
+}
+
+fn words(error: &Error) -> String {
+    error.describe()
+}
+
+/// A message that stands at this place of the list.
+pub(super) fn check_message(head: &Head, place: usize, message: &MessageRecord) -> Checked {
+    if message.number != place {
+        return Err(format!("it stands where message {place} should: they are numbered from 0"));
+    }
+    for (what, number) in [("parent", message.parent), ("editedFrom", message.edited_from)] {
+        if number.is_some_and(|number| number >= place) {
+            return Err(format!("its {what} does not stand before it"));
+        }
+    }
+    if message.status.is_running() {
+        return Err("it is still being written".into());
+    }
+    check_text("content", &message.content, TEXT_BYTES)?;
+    check_text("thought", message.thought.as_deref().unwrap_or_default(), TEXT_BYTES)?;
+    check_author(head, &message.author)?;
+    for revision in &message.revisions {
+        check_text("a revision", &revision.content, TEXT_BYTES)?;
+        check_time(revision.created_at)?;
+    }
+    let times = [Some(message.created_at), message.edited_at];
+    times.into_iter().flatten().try_for_each(check_time)?;
+    message.generation.as_ref().map_or(Ok(()), check_generation)
+}
+
+fn check_author(head: &Head, author: &AuthorRecord) -> Checked {
+    check_text("the author's name", &author.name, NAME_BYTES)?;
+    let picture = author.avatar_url.as_deref().unwrap_or_default();
+    check_text("the author's picture", picture, NAME_BYTES)?;
+    check_place("persona", author.persona, head.personas.len())?;
+    check_place("character", author.character, head.characters.len())
+}
+
+fn check_generation(generation: &GenerationRecord) -> Checked {
+    check_text("model", &generation.model, NAME_BYTES)?;
+    let instruction = generation.instruction.as_deref().unwrap_or_default();
+    check_text("instruction", instruction, TEXT_BYTES)?;
+    let failure = generation.failure.as_ref().map(|failure| failure.message.as_str());
+    check_text("failure", failure.unwrap_or_default(), TEXT_BYTES)?;
+    let numbers = generation.tokens.into_iter().flatten().chain(generation.cost);
+    if generation.attempt < 1 || numbers.into_iter().any(|number| number < 0) {
+        return Err("generation has a negative number".into());
+    }
+    let GenerationRecord { created_at, first_text_at, finished_at, .. } = generation;
+    let times = [Some(*created_at), *first_text_at, Some(*finished_at)];
+    times.into_iter().flatten().try_for_each(check_time)
+}
+
+fn check_text(what: &str, text: &str, most: usize) -> Checked {
+    if text.len() > most {
+        return Err(format!("{what} is longer than {most} bytes"));
+    }
+    if text.contains('\0') {
+        return Err(format!("{what} contains a NUL character"));
+    }
+    Ok(())
+}
+
+fn check_place(what: &str, place: Option<usize>, count: usize) -> Checked {
+    match place {
+        Some(place) if place >= count => Err(format!("there is no {what} {place}")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Both databases keep these years, and order them rightly.
+fn check_time(at: DateTime<Utc>) -> Checked {
+    if (1..=9999).contains(&at.year()) { Ok(()) } else { Err("a time is out of range".into()) }
+}

@@ -1,0 +1,180 @@
+//! Who is who: people of a document among the player's own and those of the catalogue.
+//!
+//! Somebody who is written alike is the same; everybody else becomes a private copy.
+
+use std::collections::BTreeSet;
+
+use skald_base::{Error, Result, Viewer};
+
+use super::{ImportWish, Report, document::Head};
+use crate::{
+    app::App,
+    character::{Card, Character, CharacterId, Visibility},
+    persona::{Persona, PersonaId, PersonaProfile},
+    session::{choose_persona, graft::Member, load_cast, native::CastRecord},
+    store,
+};
+
+/// Who of a document is known here, by place in its lists.
+pub(super) struct People {
+    personas: Vec<(PersonaProfile, Option<PersonaId>)>,
+    characters: Vec<(Card, Option<CharacterId>)>,
+    wanted_player: Option<PersonaId>,
+    wanted_first: Option<CharacterId>,
+}
+
+/// Everybody of a document, found or copied.
+pub(super) struct Settled {
+    personas: Vec<PersonaId>,
+    characters: Vec<CharacterId>,
+    new_personas: Vec<PersonaId>,
+    new_characters: Vec<CharacterId>,
+    wanted_player: Option<PersonaId>,
+    wanted_first: Option<CharacterId>,
+}
+
+impl People {
+    /// Looks everybody up; whom the player named takes the place of the first on either side.
+    pub(super) async fn find(
+        app: &App,
+        viewer: &Viewer,
+        head: &Head,
+        wish: &ImportWish,
+    ) -> Result<Self> {
+        let user = viewer.user()?.id;
+        let mut reader = app.db.reader();
+        if let Some(id) = wish.persona_id {
+            choose_persona(&mut reader, viewer, Some(id)).await?;
+        }
+        if let Some(id) = wish.character_id {
+            let found = load_cast(&mut reader, viewer, &[id]).await;
+            found.map_err(|error| error.at("input.characterId"))?;
+        }
+        let (mut personas, mut characters) = (Vec::new(), Vec::new());
+        for (place, profile) in head.personas.iter().enumerate() {
+            let mut found = store::persona::named(&app.db, user, &profile.name).await?;
+            found.retain(|row| row.profile == *profile);
+            let wanted = wish.persona_id.filter(|_| head.session.persona == Some(place));
+            let id = wanted.or(found.first().map(|row| row.id));
+            personas.push((profile.clone(), id));
+        }
+        let first = head.session.cast.first().and_then(|member| member.character);
+        for (place, card) in head.characters.iter().enumerate() {
+            let mut found = store::character::named(&app.db, user, &card.name).await?;
+            found.retain(|row| row.card == *card);
+            let wanted = wish.character_id.filter(|_| first == Some(place));
+            let id = wanted.or(found.first().map(|row| row.id));
+            characters.push((card.clone(), id));
+        }
+        let (wanted_player, wanted_first) = (wish.persona_id, wish.character_id);
+        Ok(Self { personas, characters, wanted_player, wanted_first })
+    }
+
+    /// Tells of whom copies are made.
+    pub(super) fn note(&self, (file, report): (&str, &mut Report)) {
+        let personas = self.personas.iter().filter(|(_, id)| id.is_none());
+        let characters = self.characters.iter().filter(|(_, id)| id.is_none());
+        let names: BTreeSet<(&str, &str)> = personas
+            .map(|(profile, _)| ("persona", profile.name.as_str()))
+            .chain(characters.map(|(card, _)| ("character", card.name.as_str())))
+            .collect();
+        for (noun, name) in names {
+            let message = format!("no {noun} here is written as {name} is: a private copy is made");
+            report.adapted.add(file, None, message);
+        }
+    }
+
+    /// Makes the copies.
+    pub(super) async fn settle(self, app: &App, viewer: &Viewer) -> Result<Settled> {
+        let user = viewer.user()?.id;
+        let mut tx = app.db.begin().await?;
+        store::lock_user(&mut tx, user).await?;
+        // A player's first persona is the one that new sessions take.
+        let mut is_default = !store::persona::any(&mut tx, user).await?;
+        let now = app.clock.now();
+        let (wanted_player, wanted_first) = (self.wanted_player, self.wanted_first);
+        let mut settled = Settled {
+            personas: Vec::new(),
+            characters: Vec::new(),
+            new_personas: Vec::new(),
+            new_characters: Vec::new(),
+            wanted_player,
+            wanted_first,
+        };
+        for (profile, known) in self.personas {
+            let id = known.unwrap_or_else(|| app.ids.next());
+            settled.personas.push(id);
+            if known.is_none() {
+                settled.new_personas.push(id);
+                let persona = Persona {
+                    id,
+                    owner_id: user,
+                    profile,
+                    is_default: std::mem::take(&mut is_default),
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                    deleted_at: None,
+                };
+                store::persona::insert(&mut tx, &persona).await?;
+            }
+        }
+        for (card, known) in self.characters {
+            let id = known.unwrap_or_else(|| app.ids.next());
+            settled.characters.push(id);
+            if known.is_none() {
+                settled.new_characters.push(id);
+                let character = Character {
+                    id,
+                    creator_id: Some(user),
+                    card,
+                    visibility: Visibility::Private,
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                    deleted_at: None,
+                };
+                store::character::insert(&mut tx, &character).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(settled)
+    }
+}
+
+impl Settled {
+    /// Whom the player plays.
+    pub(super) fn player(&self, place: Option<usize>) -> Option<PersonaId> {
+        self.wanted_player.or(self.persona(place))
+    }
+
+    /// The persona at a place of the list.
+    pub(super) fn persona(&self, place: Option<usize>) -> Option<PersonaId> {
+        self.personas.get(place?).copied()
+    }
+
+    /// The character at a place of the list.
+    pub(super) fn character(&self, place: Option<usize>) -> Option<CharacterId> {
+        self.characters.get(place?).copied()
+    }
+
+    /// Who is on stage.
+    pub(super) fn cast(&self, records: &[CastRecord]) -> Vec<Member> {
+        let member = |(place, record): (usize, &CastRecord)| Member {
+            character_id: self
+                .wanted_first
+                .filter(|_| place == 0)
+                .or(self.character(record.character)),
+            name: record.name.clone(),
+            avatar_url: record.avatar_url.clone(),
+        };
+        records.iter().enumerate().map(member).collect()
+    }
+
+    /// Takes the copies back, since nothing came of it.
+    pub(super) async fn undo(self, app: &App) -> Result<()> {
+        let mut tx = app.db.begin().await?;
+        store::import::remove_people(&mut tx, &self.new_personas, &self.new_characters).await?;
+        tx.commit().await.map_err(Error::from)
+    }
+}
