@@ -15,12 +15,16 @@ use crate::session::import::{self, ImportWish, Imported};
 enum ImportFormat {
     /// A document in Skald's own format, as `exportSession` gives it.
     NativeJson,
+    /// Chats of `SillyTavern`: JSONL files, one path through a story each.
+    SillyTavern,
 }
 
 /// Which files become a session.
 #[derive(InputObject)]
 struct ImportSessionInput {
-    /// Uploads of yours whose bytes have arrived; 1 to 100. Skald's own format is one file.
+    /// Uploads of yours whose bytes have arrived; 1 to 100, all of one format. In
+    /// Skald's own format it is one file; chats of `SillyTavern` are merged in this order by what
+    /// they begin with, and the story goes on where the last one ends.
     upload_ids: Vec<ID>,
     /// Only tell what would be made: nothing changes, and the files can still be used.
     #[graphql(default)]
@@ -105,9 +109,12 @@ pub(super) struct ImportMutation;
 
 #[Object]
 impl ImportMutation {
-    /// Make a session of files that you sent. Persona and cast are found among yours and in the
-    /// catalogue if they are written alike; else private copies are made. A malformed file changes
-    /// nothing. The files are deleted when they were used.
+    /// Make a session of files that you sent; what they are is seen from what is in them. Skald's
+    /// own format: persona and cast are found among yours and in the catalogue if they are written
+    /// alike, else private copies are made, and a malformed file changes nothing. Chats of
+    /// `SillyTavern`: they are found by name (your own first, your default persona if there is none),
+    /// else private ones with nothing but the name are made, and lines that are no messages are
+    /// skipped. The files are deleted when they were used.
     async fn import_session(
         &self,
         ctx: &Context<'_>,

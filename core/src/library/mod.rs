@@ -100,6 +100,16 @@ pub async fn commit(
     Ok(())
 }
 
+/// The same, where there may be nothing to note.
+pub async fn commit_any(
+    app: &App,
+    tx: Tx,
+    user: UserId,
+    changes: &[(LibraryNode, Change)],
+) -> Result<()> {
+    if changes.is_empty() { Ok(tx.commit().await?) } else { commit(app, tx, user, changes).await }
+}
+
 impl From<PersonaId> for LibraryNode {
     fn from(id: PersonaId) -> Self {
         Self { kind: NodeKind::Persona, id: id.uuid() }

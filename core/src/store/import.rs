@@ -6,6 +6,7 @@ use sqlx::types::Json;
 
 use crate::{
     character::CharacterId,
+    library::LibraryNode,
     persona::PersonaId,
     session::{SessionId, import::Report},
 };
@@ -33,27 +34,32 @@ pub(crate) async fn report(db: &Db, session: SessionId) -> Result<Option<Report>
 }
 
 /// Removes people who were copied for a session that did not come to be; not those whom
-/// something else knows by now.
+/// something else knows by now. Gives those who are gone.
 pub(crate) async fn remove_people(
     tx: &mut Tx,
     personas: &[PersonaId],
     characters: &[CharacterId],
-) -> Result<()> {
+) -> Result<Vec<LibraryNode>> {
     const PERSONAS: &str = "
         DELETE FROM persona
         WHERE id IN (..)
             AND NOT EXISTS (SELECT 1 FROM session s WHERE s.persona_id = persona.id)
-            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.author_persona_id = persona.id)";
+            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.author_persona_id = persona.id)
+        RETURNING id";
     const CHARACTERS: &str = "
         DELETE FROM character
         WHERE id IN (..)
             AND NOT EXISTS (SELECT 1 FROM cast_member c WHERE c.character_id = character.id)
-            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.author_character_id = character.id)";
+            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.author_character_id = character.id)
+        RETURNING id";
+    let mut gone = Vec::new();
     if !personas.is_empty() {
-        tx.query(PERSONAS).bind_list(personas).execute().await?;
+        let rows: Vec<(PersonaId,)> = tx.query(PERSONAS).bind_list(personas).all().await?;
+        gone.extend(rows.into_iter().map(|(id,)| LibraryNode::from(id)));
     }
     if !characters.is_empty() {
-        tx.query(CHARACTERS).bind_list(characters).execute().await?;
+        let rows: Vec<(CharacterId,)> = tx.query(CHARACTERS).bind_list(characters).all().await?;
+        gone.extend(rows.into_iter().map(|(id,)| LibraryNode::from(id)));
     }
-    Ok(())
+    Ok(gone)
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A session as a document.
-async fn document(world: &World, who: Viewer, session: &str) -> String {
+pub(crate) async fn document(world: &World, who: Viewer, session: &str) -> String {
     let input = json!({ "sessionId": session, "format": "NATIVE_JSON" });
     let export = world.does(who, "exportSession", input).await["export"].clone();
     let answer = http(world, "GET", text(&export["url"]), Body::empty()).await;
@@ -23,7 +23,17 @@ async fn document(world: &World, who: Viewer, session: &str) -> String {
 
 /// Sends a file; its upload's id.
 async fn send(world: &World, who: Viewer, content: impl Into<Body>) -> String {
-    let input = json!({ "fileName": "story.json" });
+    send_as(world, who, "story.json", content).await
+}
+
+/// Sends a file under a name.
+pub(crate) async fn send_as(
+    world: &World,
+    who: Viewer,
+    name: &str,
+    content: impl Into<Body>,
+) -> String {
+    let input = json!({ "fileName": name });
     let upload = world.does(who, "createUpload", input).await["upload"].clone();
     let answer = http(world, "PUT", text(&upload["url"]), content.into()).await;
     assert_eq!(answer.status, 204, "{}", answer.body);

@@ -13,6 +13,7 @@
 )]
 
 mod again;
+mod chats;
 mod client;
 mod continuation;
 mod durable;

@@ -13,7 +13,6 @@
 //! `merge.add(entry)` for each entry gives the new [`Node`]s, parents before
 //! children, with keys for a graft ([`scion`] makes what a graft takes);
 //! `merge.ends()` is where each file ended: heads and tips for the session.
-//! A [`Report`] is told every item and how many nodes there were.
 //!
 //! **Writing** is one line at a time ([`write::header`], [`write::entry`]).
 //! [`files::leaves`] says which leaves of a tree need a file of their own, and
@@ -28,7 +27,6 @@ pub mod files;
 mod lines;
 mod merge;
 mod read;
-mod report;
 mod scion;
 #[cfg(test)]
 mod tests;
@@ -40,7 +38,6 @@ use serde_json::{Map, Value};
 pub use self::{
     merge::{Merge, Node},
     read::{MOST_LINE_BYTES, Reader},
-    report::{Report, Skipped},
     scion::scion,
 };
 use crate::tree::MessageRole;
@@ -51,7 +48,12 @@ pub enum Item {
     /// The head of the file; old group chats have none.
     Header(Header),
     /// A message, with its alternatives.
-    Entry(Entry),
+    Entry {
+        /// The line, from 1.
+        line: u64,
+        /// What it says.
+        entry: Entry,
+    },
     /// Nothing that can be used.
     Skipped {
         /// The line, from 1.

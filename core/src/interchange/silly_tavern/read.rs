@@ -55,7 +55,7 @@ impl Reader {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         let item = match line {
             Line::TooLong => Err("the line is too long"),
-            Line::Whole(line) => read_line(&line, is_first),
+            Line::Whole(line) => read_line(&line, number, is_first),
         };
         let skipped = |reason| Item::Skipped { line: number, reason };
         self.items.push_back(item.unwrap_or_else(skipped));
@@ -71,7 +71,7 @@ impl Iterator for Reader {
     }
 }
 
-fn read_line(line: &[u8], is_first: bool) -> Result<Item, &'static str> {
+fn read_line(line: &[u8], number: u64, is_first: bool) -> Result<Item, &'static str> {
     let Ok(value) = serde_json::from_slice::<Value>(line) else {
         return Err("the line is no JSON");
     };
@@ -79,7 +79,7 @@ fn read_line(line: &[u8], is_first: bool) -> Result<Item, &'static str> {
         return Err("the line is no message");
     };
     if fields.contains_key("mes") || fields.contains_key("swipes") {
-        return read_entry(&mut fields).map(Item::Entry);
+        return read_entry(&mut fields).map(|entry| Item::Entry { line: number, entry });
     }
     let names_head = ["chat_metadata", "user_name", "character_name", "create_date"];
     if is_first && names_head.iter().any(|name| fields.contains_key(*name)) {

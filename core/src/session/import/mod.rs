@@ -9,16 +9,19 @@ mod check;
 mod document;
 mod native;
 mod people;
+mod recognise;
 mod report;
+mod silly_tavern;
 
 use std::{io::Read, path::PathBuf};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use skald_base::{Error, Result, UserError, UserErrorCode, Viewer, graph::ClientRequestId};
 use tokio::sync::oneshot;
 
-use self::document::Flaw;
 pub use self::report::{ImportFormat, Note, Notes, Report};
+use self::{document::Flaw, people::Settled};
 use super::{Session, SessionId};
 use crate::{
     app::App,
@@ -79,11 +82,25 @@ pub async fn import(
     let tracker = app.lifecycle.clone();
     // A client may have less patience than a large file takes.
     tracker.spawn(async move {
-        let made = native::import(&app, &viewer, (wish, id), (sources, claim)).await;
+        let made = made(&app, &viewer, (wish, id), (sources, claim)).await;
         // Whoever asked may be gone.
         drop(tell.send(made));
     });
     told.await.map_err(|_| Error::Internal("an import ended without a word".into()))?
+}
+
+async fn made(
+    app: &App,
+    viewer: &Viewer,
+    what: (ImportWish, SessionId),
+    (sources, claim): (Vec<Source>, Claim),
+) -> Result<Imported> {
+    match recognise::recognise(app, &sources).await? {
+        ImportFormat::NativeJson => native::import(app, viewer, what, (sources, claim)).await,
+        ImportFormat::SillyTavern => {
+            silly_tavern::import(app, viewer, what, (sources, claim)).await
+        }
+    }
 }
 
 /// The session that the same request made before; a dry run makes none.
@@ -132,6 +149,38 @@ async fn sources(app: &App, viewer: &Viewer, ids: &[UploadId]) -> Result<Vec<Sou
         sources.push(Source { upload: *id, file_name, path: upload::path_of(app, *id) });
     }
     Ok(sources)
+}
+
+/// What a player is told in the end; if nothing came of it, the copies of people go.
+async fn conclude(
+    (app, viewer): (&App, &Viewer),
+    sources: &[Source],
+    settled: Settled,
+    (made, report): (Result<Option<Session>>, Report),
+) -> Result<Imported> {
+    let user = viewer.user()?.id;
+    match made {
+        Ok(Some(session)) => {
+            forget(app, sources).await?;
+            Ok(Imported { session: Some(session), report })
+        }
+        Ok(None) => {
+            settled.undo(app, user).await?;
+            Err(Error::conflict("this request was carried out meanwhile: ask again"))
+        }
+        Err(error) => {
+            settled.undo(app, user).await?;
+            Err(error)
+        }
+    }
+}
+
+/// When leaves were visited, the last one at the end: only their order is known, and that it was
+/// before now.
+fn visits<K: Copy>(app: &App, leaves: &[K]) -> Vec<(K, DateTime<Utc>)> {
+    let now = app.clock.now();
+    let ago = |back: usize| TimeDelta::milliseconds(i64::try_from(back).unwrap_or(i64::MAX));
+    (1..).zip(leaves.iter().rev()).map(|(back, leaf)| (*leaf, now - ago(back))).collect()
 }
 
 /// The files were used: they go.

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 
-use chrono::TimeDelta;
 use skald_base::{Error, Result, Viewer, viewer::SignedIn};
 use sqlx::types::Json;
 use tokio::sync::mpsc;
@@ -59,20 +58,7 @@ pub(super) async fn import(
     }
     let settled = people.settle(app, viewer).await?;
     let made = make(app, viewer, (id, &outline, &settled), (source, &claim, &report)).await;
-    match made {
-        Ok(Some(session)) => {
-            super::forget(app, &sources).await?;
-            Ok(Imported { session: Some(session), report })
-        }
-        Ok(None) => {
-            settled.undo(app).await?;
-            Err(Error::conflict("this request was carried out meanwhile: ask again"))
-        }
-        Err(error) => {
-            settled.undo(app).await?;
-            Err(error)
-        }
-    }
+    super::conclude((app, viewer), &sources, settled, (made, report)).await
 }
 
 /// Reads a whole document for what is in it and whether it is sound.
@@ -129,12 +115,7 @@ async fn make(
         graft.discard().await;
         return Err(error);
     }
-    // Only their order is told; they were all visited before now.
-    let now = app.clock.now();
-    let ago = |back: usize| TimeDelta::milliseconds(i64::try_from(back).unwrap_or(i64::MAX));
-    let tips: Vec<_> =
-        (1..).zip(outline.tips.iter().rev()).map(|(back, tip)| (*tip, now - ago(back))).collect();
-    graft.finish(outline.selected, &tips).await?;
+    graft.finish(outline.selected, &super::visits(app, &outline.tips)).await?;
     session::get(app, viewer, id).await.map(Some)
 }
 

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use skald_base::{Error, Result, Viewer};
+use skald_base::{Result, UserId, Viewer};
 
 use super::{ImportWish, Report, document::Head};
 use crate::{
     app::App,
     character::{Card, Character, CharacterId, Visibility},
+    library::{self, Change, LibraryNode},
     persona::{Persona, PersonaId, PersonaProfile},
     session::{choose_persona, graft::Member, load_cast, native::CastRecord},
     store,
@@ -68,6 +69,15 @@ impl People {
         }
         let (wanted_player, wanted_first) = (wish.persona_id, wish.character_id);
         Ok(Self { personas, characters, wanted_player, wanted_first })
+    }
+
+    /// Those who were looked up already: the player's persona, and the cast in its order.
+    pub(super) fn known(
+        player: (PersonaProfile, Option<PersonaId>),
+        characters: Vec<(Card, Option<CharacterId>)>,
+    ) -> Self {
+        let (wanted_player, wanted_first) = (None, None);
+        Self { personas: vec![player], characters, wanted_player, wanted_first }
     }
 
     /// Tells of whom copies are made.
@@ -137,7 +147,7 @@ impl People {
                 store::character::insert(&mut tx, &character).await?;
             }
         }
-        tx.commit().await?;
+        library::commit_any(app, tx, user, &settled.changes(Change::Added)).await?;
         Ok(settled)
     }
 }
@@ -171,10 +181,19 @@ impl Settled {
         records.iter().enumerate().map(member).collect()
     }
 
+    /// What became of the copies.
+    fn changes(&self, change: Change) -> Vec<(LibraryNode, Change)> {
+        let personas = self.new_personas.iter().map(|id| LibraryNode::from(*id));
+        let characters = self.new_characters.iter().map(|id| LibraryNode::from(*id));
+        personas.chain(characters).map(|node| (node, change)).collect()
+    }
+
     /// Takes the copies back, since nothing came of it.
-    pub(super) async fn undo(self, app: &App) -> Result<()> {
+    pub(super) async fn undo(self, app: &App, user: UserId) -> Result<()> {
         let mut tx = app.db.begin().await?;
-        store::import::remove_people(&mut tx, &self.new_personas, &self.new_characters).await?;
-        tx.commit().await.map_err(Error::from)
+        let Self { new_personas, new_characters, .. } = &self;
+        let gone = store::import::remove_people(&mut tx, new_personas, new_characters).await?;
+        let changes: Vec<_> = gone.into_iter().map(|node| (node, Change::Removed)).collect();
+        library::commit_any(app, tx, user, &changes).await
     }
 }

@@ -11,6 +11,7 @@ const MAX_NOTES: usize = 100;
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum ImportFormat {
     NativeJson,
+    SillyTavern,
 }
 
 /// What became of the files of an import.

@@ -27,7 +27,7 @@ fn read_in_pieces(bytes: &[u8], size: usize) -> Vec<Item> {
 fn read_one(message: &Value) -> Entry {
     let items = read_all(message.to_string().as_bytes());
     match items.as_slice() {
-        [Item::Entry(entry)] => entry.clone(),
+        [Item::Entry { entry, .. }] => entry.clone(),
         other => panic!("{other:?}"),
     }
 }

@@ -18,15 +18,17 @@ fn a_chat_is_read_line_by_line() {
     assert_eq!(header.created_at, Some(at("2024-07-12T01:31:37Z")));
     assert_eq!(header.main_chat.as_deref(), Some("Mira - first"));
     assert_eq!(header.metadata.get("note_prompt"), Some(&json!("Rain.")));
-    assert!(matches!(&items[1], Item::Entry(entry) if entry.speaker.name == "Mira"));
+    assert!(matches!(&items[1], Item::Entry { line: 2, entry } if entry.speaker.name == "Mira"));
     let skipped = |item: &Item| match item {
         Item::Skipped { line, reason } => (*line, *reason),
-        Item::Header(_) | Item::Entry(_) => panic!("{item:?}"),
+        Item::Header(_) | Item::Entry { .. } => panic!("{item:?}"),
     };
     assert_eq!(skipped(&items[2]), (4, "the line is no JSON"));
     assert_eq!(skipped(&items[3]), (5, "the line is no message"));
     assert_eq!(skipped(&items[4]), (6, "the line is no message"));
-    assert!(matches!(&items[5], Item::Entry(entry) if entry.speaker.role == MessageRole::Player));
+    assert!(
+        matches!(&items[5], Item::Entry { entry, .. } if entry.speaker.role == MessageRole::Player)
+    );
     assert_eq!(items.len(), 6);
     for size in [1, 2, 7, 64] {
         assert_eq!(read_in_pieces(file, size), items, "in pieces of {size}");
@@ -38,7 +40,7 @@ fn a_header_may_be_missing_or_say_nothing() {
     let old_group =
         br#"{"name":"Mira","mes":"Hello.","original_avatar":"mira.png","is_group":true}"#;
     let items = read_all(old_group);
-    let Item::Entry(entry) = &items[0] else { panic!("{items:?}") };
+    let Item::Entry { entry, .. } = &items[0] else { panic!("{items:?}") };
     assert_eq!(entry.speaker.avatar.as_deref(), Some("mira.png"));
     let newer = br#"{"user_name":"unused","character_name":"unused","chat_metadata":{}}"#;
     assert_eq!(read_all(newer), [Item::Header(Header::default())]);
@@ -53,7 +55,7 @@ fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
     for size in [1, 100, 100_000] {
         let items = read_in_pieces(&file, size);
         assert_eq!(items[0], Item::Skipped { line: 1, reason: "the line is too long" });
-        assert!(matches!(&items[1], Item::Entry(entry) if texts(entry) == ["Short."]));
+        assert!(matches!(&items[1], Item::Entry { entry, .. } if texts(entry) == ["Short."]));
         assert_eq!(items[2], Item::Skipped { line: 3, reason: "the line is no JSON" });
     }
 }

@@ -164,7 +164,7 @@ fn written(nodes: &[Node], leaf: u64) -> (Vec<Entry>, Vec<Entry>) {
     }
     let items = read_in_pieces(file.as_bytes(), 13);
     let entries = items.into_iter().skip(1).map(|item| match item {
-        Item::Entry(entry) => entry,
+        Item::Entry { entry, .. } => entry,
         Item::Header(_) | Item::Skipped { .. } => panic!("only messages were written"),
     });
     let entries = entries.collect();
