@@ -16,10 +16,16 @@ const MODELS = [
   'skald/offline:long',
 ];
 const NARRATION = ['SCENE', 'TRANSITION', 'RECAP'];
+const SCOPES = ['PATH', 'PATH_WITH_SIBLINGS', 'SUBTREE'];
 const VOICES = ['FIRST', 'SECOND', 'THIRD'];
 const TURN = 'session { id } message { id } reply { id }';
 
 const of = (list, pick) => list[pick % list.length];
+
+/** A reply that can be written on. */
+const isCut = ({ status, generation }) =>
+  ['STOPPED', 'INTERRUPTED'].includes(status) ||
+  (status === 'COMPLETE' && generation?.finishReason === 'LENGTH');
 
 /** Every operation: a function of an actor, what it sees of the tree, and three random numbers. */
 export const OPERATIONS = {
@@ -68,26 +74,34 @@ export const OPERATIONS = {
         { narrativeVoice: of(VOICES, value) },
         { settings: { storyModelId: of(MODELS, value) } },
         { settings: { style: { atmosphere: `rain ${value}` } } },
-        ...(actor.schema.has('Session.archivedAt') ? [{ archived: value % 2 === 0 }] : []),
-        ...(actor.schema.has('Session.tags') ? [{ tags: [`mood ${value % 5}`, 'sea'] }] : []),
+        { archived: value % 2 === 0 },
+        { tags: [`mood ${value % 5}`, 'sea'] },
       ],
       what,
     ),
   }),
   deleteSession: (actor) => ({ id: actor.sessionId }),
   restoreSession: (actor) => ({ id: actor.sessionId }),
+  forkSession: (actor, { all }, [which, scope]) => ({
+    ...actor.request(),
+    sessionId: actor.sessionId,
+    messageId: of(all, which)?.id,
+    scope: of(SCOPES, scope),
+  }),
   retryReply: (actor, { failed }, [which]) => ({
     ...actor.request(),
     messageId: of(failed, which),
   }),
-  continueReply: (actor, { story }, [which]) => ({
+  continueReply: (actor, { cut, story }, [which, model]) => ({
     ...actor.request(),
-    messageId: of(story, which)?.id,
+    messageId: (of(cut, which) ?? of(story, which))?.id,
+    modelId: of(MODELS, model),
   }),
-  impersonate: (actor, { head }) => ({
+  impersonate: (actor, { story }, [which, model]) => ({
     ...actor.request(),
     sessionId: actor.sessionId,
-    parentId: head,
+    parentId: of(story, which)?.id,
+    modelId: of(MODELS, model),
   }),
   hideMessage: (_actor, { all }, [which, how]) => ({
     messageId: of(all, which)?.id,
@@ -95,8 +109,16 @@ export const OPERATIONS = {
   }),
   bookmarkMessage: (_actor, { all }, [which, name]) => ({
     messageId: of(all, which)?.id,
-    bookmark: name % 3 ? `Mark ${name}` : null,
+    name: name % 3 ? `Mark ${name}` : null,
   }),
+  restoreRevision: (actor, { all, edited }, [which, revision]) => {
+    const message = of(edited, which) ?? of(all, which);
+    return {
+      ...actor.request(),
+      messageId: message?.id,
+      revision: 1 + (revision % Math.max(1, (message?.revision ?? 1) - 1)),
+    };
+  },
 };
 
 const SELECTIONS = {
@@ -111,11 +133,12 @@ const SELECTIONS = {
   updateSession: 'session { id }',
   deleteSession: 'session { id }',
   restoreSession: 'session { id }',
+  forkSession: 'session { id }',
 };
 
 export class Actor {
-  constructor({ player, schema, sessionId, tally }) {
-    Object.assign(this, { player, schema, sessionId, tally, deleted: [], replies: new Map() });
+  constructor({ player, sessionId, tally }) {
+    Object.assign(this, { player, sessionId, tally, deleted: [], replies: new Map() });
   }
 
   request() {
@@ -126,7 +149,7 @@ export class Actor {
   async look() {
     const { session } = await this.player.ask(
       `query ($id: ID!) { session(id: $id) { deletedAt head { id } runningReplies { id }
-        messages(first: 100) { nodes { id role status } } } }`,
+        messages(first: 100) { nodes { id role status revision generation { finishReason } } } } }`,
       { id: this.sessionId },
     );
     const all = session.messages.nodes;
@@ -136,6 +159,8 @@ export class Actor {
       head: session.head?.id,
       running: session.runningReplies.map((reply) => reply.id),
       story: all.filter((message) => message.role !== 'PLAYER'),
+      cut: all.filter(isCut),
+      edited: all.filter((message) => message.revision > 1),
       failed: all.filter((message) => message.status === 'FAILED').map((message) => message.id),
     };
   }
@@ -145,7 +170,7 @@ export class Actor {
     const seen = await this.look();
     // Nothing is done in a deleted session: mostly it is brought back at once.
     if (seen.isDeleted && picks[2] % 4) operation = 'restoreSession';
-    if (seen.all.length > 70 && /send|regenerate|edit|request/.test(operation)) return;
+    if (seen.all.length > 70 && /send|regenerate|edit|request|continue|impersonate/.test(operation)) return;
     const input = OPERATIONS[operation](this, seen, picks);
     if ('messageId' in input && !input.messageId) return this.count(operation, 'nothing');
     const selection = SELECTIONS[operation] ?? 'session { id } message { id }';

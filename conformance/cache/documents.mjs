@@ -5,39 +5,27 @@ import { print } from 'graphql';
 const MESSAGE = [
   'id parentId depth role status content thought hasThought position',
   'author { kind name avatarUrl persona { id } character { id } user { id } }',
-  'alternatives { id count messageIds } revision revisions { revision content createdAt }',
-  'editedFrom { id } hiddenFromPrompt createdAt editedAt deletedAt',
+  'alternatives { id count messageIds } revision',
+  'revisions(first: 8) { nodes { revision content createdAt } }',
+  'editedFrom { id } continuedFrom { id } hiddenFromPrompt bookmark createdAt editedAt deletedAt',
   `generation { id model attempt stage finishReason failure { code message retryable retryAt }
     usage { prompt cached output thought } cost { amount currency }
     timings { createdAt firstTextAt finishedAt } }`,
 ];
 
-// Fields that a server may not have yet.
-const YOUNG = {
-  Message: { bookmark: 'bookmark', continuedFrom: 'continuedFrom { id }' },
-  Session: { archivedAt: 'archivedAt', tags: 'tags' },
-};
-
-const young = (schema, type) =>
-  Object.entries(YOUNG[type])
-    .filter(([field]) => schema.has(`${type}.${field}`))
-    .map(([, selection]) => selection)
-    .join(' ');
-
-/** The documents for a server with this schema, a set of `Type.field`. */
-export function documents(schema) {
+/** The documents of a screen, as Apollo Client and as plain HTTP take them. */
+export function documents() {
   const fragments = `
-    fragment MessageFields on Message { ${MESSAGE.join(' ')} ${young(schema, 'Message')} }
+    fragment MessageFields on Message { ${MESSAGE.join(' ')} }
     fragment Moving on Session {
       id sequence lastActivityAt runningReplies { id }
       usage { calls unpricedCalls tokens { prompt cached output thought } cost { amount currency } }
     }
     fragment SessionFields on Session {
-      ...Moving title mode language narrativeVoice relationship version createdAt deletedAt
+      ...Moving title mode language narrativeVoice relationship version createdAt archivedAt deletedAt tags
       persona { id name } cast { name avatarUrl character { id } }
       settings { storyModelId supervisorModelId fallbackModelId
         style { length tense atmosphere instruction } }
-      ${young(schema, 'Session')}
     }`;
   const screen = gql`
     query Screen($id: ID!, $last: Int!) {

@@ -121,10 +121,12 @@ export class Follower {
     this.dropAfter = undefined;
   }
 
-  close() {
+  async close() {
     this.drop();
     this.client.stop();
-    return this.sockets.dispose();
+    // A socket that was broken before it was open makes graphql-ws reject here, with no `Error`:
+    // it must not stand in for what a run failed with.
+    await Promise.allSettled([this.sockets.dispose()]);
   }
 
   hear({ data, error }) {
@@ -148,6 +150,8 @@ export class Follower {
     if (kind === 'CaughtUp') this.caughtUp = true;
     if (kind === 'ResyncNeeded') throw new Error('nothing here is that long ago');
     if (kind === 'ReplyFinished' || kind === 'ReplyFailed') this.ended.add(event.messageId);
+    // A failed reply that is tried once more begins anew.
+    if (kind === 'MessageUpdated') this.ended.delete(event.message.id);
     this.rules.apply(event);
     if (kind === 'ReplyDelta' && this.dropAfter !== undefined && --this.dropAfter <= 0) {
       this.drop();

@@ -76,8 +76,14 @@ export class Player {
     });
     const query =
       'subscription ($id: ID!) { reply(messageId: $id, channels: []) { __typename messageId } }';
-    for await (const { errors } of client.iterate({ query, variables: { id: messageId } })) {
-      if (errors) throw new Error(`reply: ${JSON.stringify(errors)}`);
+    try {
+      for await (const { errors } of client.iterate({ query, variables: { id: messageId } })) {
+        if (errors) throw new Error(`reply: ${JSON.stringify(errors)}`);
+      }
+    } catch (error) {
+      // What a socket is closed with is no `Error`.
+      if (error instanceof Error) throw error;
+      throw new Error(`reply: the socket closed: ${error.code} ${error.reason ?? error.message}`);
     }
     await client.dispose();
   }

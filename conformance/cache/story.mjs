@@ -6,15 +6,15 @@ import { Follower } from './follower.mjs';
 const PATIENCE_MS = 15_000;
 
 export class Story {
-  constructor({ player, schema, documents, options, tally }) {
-    Object.assign(this, { player, schema, documents, options, tally, followers: [] });
+  constructor({ player, documents, options, tally }) {
+    Object.assign(this, { player, documents, options, tally, followers: [] });
   }
 
   async begin() {
     await this.player.register();
     this.sessionId = await this.player.begin();
-    const { player, schema, sessionId, tally } = this;
-    this.actor = new Actor({ player, schema, sessionId, tally: tally.operations });
+    const { player, sessionId, tally } = this;
+    this.actor = new Actor({ player, sessionId, tally: tally.operations });
     await this.join('one', { window: 6 });
     await this.join('other', { window: 20 });
     await this.join('quiet', { window: 4, channels: [] });

@@ -198,6 +198,17 @@ pub fn by_powers<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// Statistics say how large tables were once: a walk up a story of 20,000 messages, planned for
+/// the two that there were at the last start, does not end. Without any the indexes are used.
+async fn forget_statistics(write: &SqlitePool) -> Result<()> {
+    const ARE_THERE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_stat1'";
+    let (tables,): (i64,) = sqlx::query_as(ARE_THERE).fetch_one(write).await?;
+    if tables > 0 {
+        sqlx::raw_sql("DELETE FROM sqlite_stat1; ANALYZE sqlite_schema").execute(write).await?;
+    }
+    Ok(())
+}
+
 impl Db {
     /// Opens the database at a `sqlite://` or `postgres://` URL.
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
@@ -235,8 +246,7 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .optimize_on_close(true, None);
+            .busy_timeout(Duration::from_secs(5));
         // A file does not go away: asking whether it is there would be a second way to the
         // connection's thread for every statement.
         let pool = || {
@@ -255,6 +265,7 @@ impl Db {
             })
         });
         let write = write.connect_with(options.clone()).await?;
+        forget_statistics(&write).await?;
         let read = pool().max_connections(4).connect_with(options.read_only(true)).await?;
         let door = Door::new(1, QUEUE);
         Ok(Self::from_pools(Pools::Sqlite { read, write }, door))

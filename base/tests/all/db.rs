@@ -189,3 +189,24 @@ async fn a_full_disk_ends_a_transaction_and_not_all_that_follow() {
     let (coins,): (i64,) = db.read("SELECT count(*) FROM chest").one().await.unwrap();
     assert_eq!(coins, 2);
 }
+
+#[tokio::test]
+async fn plans_do_not_follow_what_a_file_once_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("story.db");
+    let small = Db::open_file(&path).await.unwrap();
+    small.write("CREATE TABLE t (id BIGINT PRIMARY KEY)").execute().await.unwrap();
+    small.write("INSERT INTO t VALUES (1), (2)").execute().await.unwrap();
+    small.write("ANALYZE").execute().await.unwrap();
+    let rows = async |db: &Db| -> i64 {
+        let (rows,) = db.read("SELECT count(*) FROM sqlite_stat1").one().await.unwrap();
+        rows
+    };
+    assert_eq!(rows(&small).await, 1);
+    small.close().await;
+    let again = Db::open_file(&path).await.unwrap();
+    assert_eq!(rows(&again).await, 0);
+    again.close().await;
+    // Nor does closing it make new ones.
+    assert_eq!(rows(&Db::open_file(&path).await.unwrap()).await, 0);
+}

@@ -114,6 +114,7 @@ struct RegenerateReplyInput {
 
 /// A wish to have a cut reply written on.
 #[derive(InputObject)]
+#[expect(clippy::struct_field_names, reason = "they are the graph's")]
 struct ContinueReplyInput {
     /// The reply: `STOPPED`, `INTERRUPTED`, or `COMPLETE` with `finishReason: LENGTH`.
     message_id: ID,

@@ -23,6 +23,30 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
+/// One step of two messages on their way up to where their paths meet.
+///
+/// The deeper one walks up to the other's depth; then both go up together, by
+/// jumps as long as the jumps lead to different messages: O(log depth) steps.
+macro_rules! step_of_pair {
+    () => {
+        "FROM pair p
+            JOIN message a ON a.id = CASE
+                WHEN p.a_depth < p.b_depth THEN p.a
+                WHEN p.a_depth > p.b_depth AND p.a_far >= p.b_depth THEN p.a_jump
+                WHEN p.a_depth > p.b_depth THEN p.a_up
+                WHEN p.a_jump <> p.b_jump THEN p.a_jump
+                ELSE p.a_up END
+            JOIN message b ON b.id = CASE
+                WHEN p.b_depth < p.a_depth THEN p.b
+                WHEN p.b_depth > p.a_depth AND p.b_far >= p.a_depth THEN p.b_jump
+                WHEN p.b_depth > p.a_depth THEN p.b_up
+                WHEN p.a_jump <> p.b_jump THEN p.b_jump
+                ELSE p.b_up END
+            WHERE p.a <> p.b"
+    };
+}
+pub(super) use step_of_pair;
+
 /// A message on the way up from a leaf.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Step {
@@ -177,40 +201,25 @@ pub(super) async fn fork(
 
 /// Each of the others with the deepest message that is above (or is) both it and this one, and
 /// the depth of that.
-///
-/// The deeper one walks up to the other's depth; then both go up together, by
-/// jumps as long as the jumps lead to different messages: O(log depth) steps.
 pub(crate) async fn forks(
     source: &mut impl Source,
     one: MessageId,
     others: &[MessageId],
 ) -> Result<Vec<(MessageId, MessageId, i64)>> {
-    const SQL: &str = "
-        WITH RECURSIVE pair (other, a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far)
-        AS (
-            SELECT b.id, a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
-                b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
-            FROM message a, message b
-            WHERE a.id = $1 AND b.id IN (..)
-            UNION ALL
-            SELECT p.other, a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
-                b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
-            FROM pair p
-            JOIN message a ON a.id = CASE
-                WHEN p.a_depth < p.b_depth THEN p.a
-                WHEN p.a_depth > p.b_depth AND p.a_far >= p.b_depth THEN p.a_jump
-                WHEN p.a_depth > p.b_depth THEN p.a_up
-                WHEN p.a_jump <> p.b_jump THEN p.a_jump
-                ELSE p.a_up END
-            JOIN message b ON b.id = CASE
-                WHEN p.b_depth < p.a_depth THEN p.b
-                WHEN p.b_depth > p.a_depth AND p.b_far >= p.a_depth THEN p.b_jump
-                WHEN p.b_depth > p.a_depth THEN p.b_up
-                WHEN p.a_jump <> p.b_jump THEN p.b_jump
-                ELSE p.b_up END
-            WHERE p.a <> p.b
-        )
-        SELECT other, a, a_depth FROM pair WHERE a = b";
+    const SQL: &str = concat!(
+        "WITH RECURSIVE pair
+             (other, a, a_up, a_depth, a_jump, a_far, b, b_up, b_depth, b_jump, b_far) AS (
+             SELECT b.id, a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
+                 b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
+             FROM message a, message b
+             WHERE a.id = $1 AND b.id IN (..)
+             UNION ALL
+             SELECT p.other, a.id, a.parent_id, a.depth, a.jump_id, a.jump_depth,
+                 b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth ",
+        step_of_pair!(),
+        ")
+         SELECT other, a, a_depth FROM pair WHERE a = b"
+    );
     Ok(source.sql(SQL).bind(one).bind_list(others).all().await?)
 }
 
@@ -384,6 +393,7 @@ pub(crate) async fn begin_again(tx: &mut Tx, id: MessageId) -> Result<()> {
 
 /// A former text of a message.
 #[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(clippy::struct_field_names, reason = "the migration names it so")]
 pub(crate) struct Revision {
     pub(crate) revision: i64,
     pub(crate) content: String,

@@ -21,10 +21,13 @@ pub(crate) struct Tag {
 
 /// What a filter lets through; its values are `$1` to `$7`, its tags stand for `(..)`.
 ///
-/// Whose list it is decides the owner, who is the only one who takes part today.
+/// Whose list it is decides the owner, who is the only one who takes part today; in a session
+/// that is still being made nobody does.
 fn conditions(filter: &SessionFilter) -> String {
     let mut sql = String::from(
         "s.owner_id = $1
+            AND EXISTS (
+                SELECT 1 FROM session_participant p WHERE p.session_id = s.id AND p.user_id = $1)
             AND (s.deleted_at IS NOT NULL) = $2
             AND ($3 IS NULL OR (s.archived_at IS NOT NULL) = $3)
             AND ($4 IS NULL OR s.persona_id = $4)

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use skald_base::{Db, Result, Tx};
 
-use super::message::{ancestor_at, fork, forks};
+use super::message::{ancestor_at, fork, step_of_pair};
 use crate::{
     session::SessionId,
     tree::{Message, MessageId},
@@ -109,7 +109,7 @@ pub(crate) async fn newest(tx: &mut Tx, session: SessionId) -> Result<Option<Mes
 /// For a `DataLoader`: where each message leads to, if it is not to itself.
 ///
 /// All go down from their roots together, from fork to fork. What a screen shows is the path to
-/// the head, and siblings of messages on it: that takes three statements.
+/// the head, and siblings of messages on it: that takes two statements.
 pub(crate) async fn newest_below_each(
     db: &Db,
     messages: &[MessageId],
@@ -118,21 +118,13 @@ pub(crate) async fn newest_below_each(
     let mut waiting = HashMap::from([(0, messages.to_vec())]);
     while !waiting.is_empty() {
         let mut tops = Vec::new();
-        let mut by_leaf: HashMap<MessageId, HashMap<MessageId, i64>> = HashMap::new();
         for (depth, at) in std::mem::take(&mut waiting) {
-            for (message, own_depth, leaf) in steps_at(db, depth, &at).await? {
-                by_leaf.entry(leaf).or_default().insert(message, own_depth);
-            }
-        }
-        for (leaf, depths) in by_leaf {
-            let others: Vec<MessageId> = depths.keys().copied().collect();
-            for (message, at, depth) in forks(&mut db.reader(), leaf, &others).await? {
-                if at == message {
-                    found.insert(message, leaf);
-                } else if depths.get(&message) == Some(&(depth + 1)) {
-                    tops.push(message);
-                } else {
-                    waiting.entry(depth + 1).or_default().push(message);
+            for led in led_from(db, depth, &at).await? {
+                let next = led.fork_depth + 1;
+                match led.depth - led.fork_depth {
+                    0 => drop(found.insert(led.message_id, led.leaf_id)),
+                    1 => tops.push(led.message_id),
+                    _ => waiting.entry(next).or_default().push(led.message_id),
                 }
             }
         }
@@ -141,31 +133,50 @@ pub(crate) async fn newest_below_each(
     Ok(found)
 }
 
-/// Of each message the leaf that its ancestor at a depth leads to, if a row begins there, and
-/// the message's own depth.
-async fn steps_at(
-    db: &Db,
+/// A message, and where a message above it leads to.
+#[derive(sqlx::FromRow)]
+struct Led {
+    message_id: MessageId,
+    /// Its own depth.
     depth: i64,
-    messages: &[MessageId],
-) -> Result<Vec<(MessageId, i64, MessageId)>> {
-    const SQL: &str = "
-        WITH RECURSIVE walk
-            (message_id, own_depth, session_id, id, parent_id, depth, jump_id, jump_depth) AS (
-            SELECT id, depth, session_id, id, parent_id, depth, jump_id, jump_depth
-            FROM message
-            WHERE id IN (..)
-            UNION ALL
-            SELECT w.message_id, w.own_depth, w.session_id, m.id, m.parent_id, m.depth, m.jump_id,
-                m.jump_depth
-            FROM walk w
-            JOIN message m
-                ON m.id = CASE WHEN w.jump_depth >= $1 THEN w.jump_id ELSE w.parent_id END
-            WHERE w.depth > $1
-        )
-        SELECT w.message_id, w.own_depth, t.leaf_id
-        FROM walk w
-        JOIN branch_tip t ON t.session_id = w.session_id AND t.top_id = w.id
-        WHERE w.depth = $1";
+    /// The leaf that its ancestor leads to.
+    leaf_id: MessageId,
+    /// The depth of the last message that the paths to it and to the leaf share.
+    fork_depth: i64,
+}
+
+/// Where the ancestor at a depth of each message leads to, for those with a row that begins there.
+async fn led_from(db: &Db, depth: i64, messages: &[MessageId]) -> Result<Vec<Led>> {
+    const SQL: &str = concat!(
+        "WITH RECURSIVE walk
+             (message_id, session_id, id, parent_id, depth, jump_id, jump_depth) AS (
+             SELECT id, session_id, id, parent_id, depth, jump_id, jump_depth
+             FROM message
+             WHERE id IN (..)
+             UNION ALL
+             SELECT w.message_id, w.session_id, m.id, m.parent_id, m.depth, m.jump_id, m.jump_depth
+             FROM walk w
+             JOIN message m
+                 ON m.id = CASE WHEN w.jump_depth >= $1 THEN w.jump_id ELSE w.parent_id END
+             WHERE w.depth > $1
+         ), pair (message_id, own_depth, leaf_id, a, a_up, a_depth, a_jump, a_far,
+             b, b_up, b_depth, b_jump, b_far) AS (
+             SELECT w.message_id, b.depth, a.id, a.id, a.parent_id, a.depth, a.jump_id,
+                 a.jump_depth, b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth
+             FROM walk w
+             JOIN branch_tip t ON t.session_id = w.session_id AND t.top_id = w.id
+             JOIN message a ON a.id = t.leaf_id
+             JOIN message b ON b.id = w.message_id
+             WHERE w.depth = $1
+             UNION ALL
+             SELECT p.message_id, p.own_depth, p.leaf_id, a.id, a.parent_id, a.depth, a.jump_id,
+                 a.jump_depth, b.id, b.parent_id, b.depth, b.jump_id, b.jump_depth ",
+        step_of_pair!(),
+        ")
+         SELECT message_id, own_depth AS depth, leaf_id, a_depth AS fork_depth
+         FROM pair
+         WHERE a = b"
+    );
     Ok(db.read(SQL).bind(depth).bind_list(messages).all().await?)
 }
 

@@ -25,13 +25,12 @@ fn what(event: &Value) -> (String, String) {
 
 /// The next events, up to the last of these; a change may be told with the one that follows it.
 async fn hear(events: &mut Events, expected: &[(&str, &str)]) -> String {
-    let mut cursor = String::new();
+    let mut last = Value::Null;
     for (name, node) in expected {
-        let event = events.next().await.unwrap();
-        assert_eq!(what(&event), ((*name).to_owned(), (*node).to_owned()));
-        cursor = event["cursor"].as_str().unwrap().to_owned();
+        last = events.next().await.unwrap();
+        assert_eq!(what(&last), ((*name).to_owned(), (*node).to_owned()));
     }
-    cursor
+    last["cursor"].as_str().unwrap().to_owned()
 }
 
 async fn replay(world: &World, after: &str) -> Vec<(String, String)> {

@@ -95,9 +95,7 @@ async fn a_large_outline_comes_in_large_pages() {
             query.bind(text.clone()).bind(parent).execute().await.unwrap();
         }
         tx.commit().await.unwrap();
-        let started = std::time::Instant::now();
         let page = read(world, &tale, json!({})).await;
-        println!("a page of 5,000 and the figures took {:?}", started.elapsed());
         let nodes = page["outline"]["nodes"].as_array().unwrap();
         assert_eq!((nodes.len(), &page["outline"]["totalCount"]), (5_000, &json!(5_002)));
         let info = &page["outline"]["pageInfo"];

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::{
     client::{Player, Reader, read_to_end},
-    server::sqlite_home,
+    server::{each_home, sqlite_home},
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -16,11 +16,15 @@ fn folder(name: &str) -> PathBuf {
 
 /// Runs a script of an npm folder and wants it to succeed with `summary`.
 async fn run(place: &str, script: &str, arguments: &[&str], summary: &str) {
+    run_in(Command::new("node"), place, script, arguments, summary).await;
+}
+
+/// The same with a command that has an environment already.
+async fn run_in(mut node: Command, place: &str, script: &str, arguments: &[&str], summary: &str) {
     let folder = folder(place);
     if !folder.join("node_modules").exists() {
         return missing(&format!("run `npm ci` in {place}/ to test with real clients"));
     }
-    let mut node = Command::new("node");
     node.arg(script).args(arguments).current_dir(folder).kill_on_drop(true);
     let output = node.output().await;
     let Ok(output) = output else { return missing("install node 20 to test with real clients") };
@@ -73,6 +77,20 @@ async fn graphql_ws_protocol() {
         &bad,
     ];
     run("conformance", "ws-client.mjs", &arguments, "18 passed, 0 failed").await;
+}
+
+/// Random stories with real caches of Apollo Client; the script starts and kills the
+/// servers itself. The long form, from this folder's `conformance`:
+/// `SKALD_DATA=$(mktemp -d) node cache-client.mjs ../target/debug/skald --runs 500`.
+#[tokio::test]
+async fn apollo_s_cache_fed_by_events_is_what_a_fresh_read_says() {
+    each_home(async |home| {
+        let arguments = [env!("CARGO_BIN_EXE_skald"), "--runs", "4", "--steps", "24"];
+        let mut node = Command::new("node");
+        home.lend(&mut node);
+        run_in(node, "conformance", "cache-client.mjs", &arguments, "1 passed, 0 failed").await;
+    })
+    .await;
 }
 
 #[tokio::test]

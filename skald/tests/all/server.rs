@@ -54,6 +54,21 @@ pub(crate) fn sqlite_home() -> Home {
     Home { databases: None, folder: private_folder() }
 }
 
+fn lend_environment(from: &Command, to: &mut Command) {
+    for (name, value) in from.as_std().get_envs() {
+        match value {
+            Some(value) => to.env(name, value),
+            None => to.env_remove(name),
+        };
+    }
+}
+
+fn quiet(command: &mut Command) {
+    command.env("SKALD_LOG__FILTER", "warn");
+    // Tests share one address, and register more often than people do.
+    command.env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}");
+}
+
 impl Home {
     /// The data folder.
     pub(crate) fn data(&self) -> &Path {
@@ -75,6 +90,14 @@ impl Home {
         command
     }
 
+    /// Gives a script the environment of a server of this home, so that it can start one.
+    pub(crate) fn lend(&self, script: &mut Command) {
+        lend_environment(&self.command(), script);
+        quiet(script);
+        // As fast as it can be while there still is a middle in which to break off.
+        script.env("SKALD_OFFLINE__TOKENS_PER_SECOND", "1500");
+    }
+
     /// Starts a server and waits until it says it is ready.
     pub(crate) async fn serve(&self) -> Server {
         self.serve_with(&[]).await
@@ -91,20 +114,13 @@ impl Home {
         let inner = self.command();
         let mut command = Command::new("sh");
         command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#]).arg(inner.as_std().get_program());
-        for (name, value) in inner.as_std().get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        lend_environment(&inner, &mut command);
         command.current_dir(self.data()).kill_on_drop(true);
         Self::start(command, settings).await
     }
 
     async fn start(mut command: Command, settings: &[(&str, &str)]) -> Server {
-        command.env("SKALD_LOG__FILTER", "warn");
-        // Tests share one address, and register more often than people do.
-        command.env("SKALD_AUTH__THROTTLE__REGISTER_PER_ADDRESS", "{burst=1000,per_hour=1000}");
+        quiet(&mut command);
         command.envs(settings.iter().copied()).args(["serve", "--listen", "127.0.0.1:0"]);
         if let Some((_, file)) = settings.iter().find(|(name, _)| *name == LOG_FILE) {
             command.stderr(std::fs::File::create(file).unwrap());

@@ -32,7 +32,7 @@ fn what_was_found_is_highlighted() {
         ("An old house, an old\nman.", "\"old man\"", "An old house, an [old man]."),
         ("Old old man", "\"old man\" old", "[Old] [old man]"),
         ("雪国へ行く", "雪国", "[雪国]へ行く"),
-        ("  Runner!  ", "runn", "[Runner]!"),
+        ("  Lantern!  ", "lante", "[Lantern]!"),
         ("*Mira’s*", "mira", "*[Mira’s]*"),
         ("The tavern.", "dragon", "The tavern."),
     ] {

@@ -148,6 +148,7 @@ struct Batch {
 }
 
 /// The siblings that a message was made from.
+#[derive(Clone, Copy)]
 struct Sources {
     edited_from_id: Option<MessageId>,
     continued_from_id: Option<MessageId>,

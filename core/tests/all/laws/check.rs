@@ -42,7 +42,7 @@ impl Play<'_> {
         let query = "query($id: ID!) { session(id: $id) { head { id } version
             runningReplies { id } path(last: 100) { nodes { id } }
             messages(first: 100) { nodes { id parentId depth position status content revision
-                revisions { content } alternatives { messageIds count } } } } }";
+                revisions(first: 100) { nodes { content } } alternatives { messageIds count } } } } }";
         let session = self.world.ask(self.who, query, json!({ "id": self.tale.session })).await;
         let nodes = &self.model.nodes;
         let id = |node: usize| nodes[node].id.as_str();
@@ -73,7 +73,7 @@ impl Play<'_> {
                 "status": nodes[node].status.word().map_or(message["status"].clone(), Value::from),
                 "content": nodes[node].content,
                 "revision": nodes[node].revisions.len() + 1,
-                "revisions": nodes[node].revisions.iter().map(|text| json!({ "content": text })).collect::<Vec<_>>(),
+                "revisions": { "nodes": nodes[node].revisions.iter().map(|text| json!({ "content": text })).collect::<Vec<_>>() },
                 "alternatives": { "messageIds": siblings, "count": siblings.len() },
             });
             assert_eq!(*message, expected);
