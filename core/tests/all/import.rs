@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A session as a document.
-async fn document(world: &World, who: Viewer, session: &str) -> String {
+pub(crate) async fn document(world: &World, who: Viewer, session: &str) -> String {
     let input = json!({ "sessionId": session, "format": "NATIVE_JSON" });
     let export = world.does(who, "exportSession", input).await["export"].clone();
     let answer = http(world, "GET", text(&export["url"]), Body::empty()).await;
@@ -30,7 +30,7 @@ async fn send(world: &World, who: Viewer, content: impl Into<Body>) -> String {
     id(&upload)
 }
 
-async fn import(world: &World, who: Viewer, content: &str) -> Value {
+pub(crate) async fn import(world: &World, who: Viewer, content: &str) -> Value {
     let upload = send(world, who, content.to_owned()).await;
     world.does(who, "importSession", json!({ "uploadIds": [upload] })).await
 }

@@ -24,6 +24,7 @@ mod graft;
 mod graph;
 mod harness;
 mod hearing;
+mod impersonation;
 mod import;
 mod laws;
 mod library;
