@@ -1,4 +1,7 @@
+use std::{pin::pin, sync::Mutex};
+
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use skald_base::{
     Db, Dialect,
     testing::{self, TestDb},
@@ -127,6 +130,41 @@ async fn concurrent_writers_wait_for_each_other() {
         futures_util::future::join_all((0..50).map(|_| bump())).await;
         let (n,): (i64,) = db.read("SELECT n FROM t").one().await.unwrap();
         assert_eq!(n, 50);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_wait_goes_before_all_who_queue() {
+    both(async |db| {
+        let sqlite = db.dialect() == Dialect::Sqlite;
+        let mut held = Vec::new();
+        // All connections that there are, or all but the one that is kept.
+        for _ in 0..if sqlite { 1 } else { 7 } {
+            held.push(db.begin().await.unwrap());
+        }
+        let order = Mutex::new(Vec::new());
+        let queue = (0..5).map(|n| {
+            let (db, order) = (&db, &order);
+            async move {
+                let tx = db.begin().await.unwrap();
+                order.lock().unwrap().push(n);
+                tx.commit().await.unwrap();
+            }
+        });
+        let mut queue = pin!(futures_util::future::join_all(queue));
+        assert!(queue.as_mut().now_or_never().is_none(), "they queue");
+        let mut first = pin!(db.begin_first());
+        if sqlite {
+            assert!(first.as_mut().now_or_never().is_none(), "there is one writer");
+            held.clear();
+        }
+        let tx = first.await.unwrap();
+        assert_eq!(*order.lock().unwrap(), [0; 0], "the others wait");
+        tx.commit().await.unwrap();
+        drop(held);
+        queue.await;
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4], "they come as they came");
     })
     .await;
 }

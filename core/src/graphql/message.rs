@@ -69,7 +69,7 @@ struct Author {
     persona: Option<Persona>,
     /// The character; null if it is gone for good.
     character: Option<Character>,
-    /// The user who wrote it; null for what a model wrote.
+    /// The user who wrote it, or had it written as their persona; null for the story's side.
     user: Option<UserRef>,
 }
 

@@ -9,7 +9,7 @@ use skald_base::{
 use super::{context::Graph, message::Message, session::Session, stale::story_as_it_is};
 use crate::{
     tree::MessageId,
-    turn::{self, Continuation, NewMessage, ReplyWish, Swipe, Turn, WishedSpeaker},
+    turn::{self, Continuation, Impersonation, NewMessage, ReplyWish, Swipe, Turn, WishedSpeaker},
 };
 
 /// What the narrator is asked for.
@@ -112,6 +112,25 @@ struct RegenerateReplyInput {
     client_request_id: String,
 }
 
+/// A wish for a message of your own that a model writes.
+#[derive(InputObject)]
+struct ImpersonateInput {
+    /// The session.
+    session_id: ID,
+    /// The message to go on from; the head if absent.
+    parent_id: Option<ID>,
+    /// Refuse with `CONFLICT` if the session has another head by now.
+    expected_head_id: Option<ID>,
+    /// What your persona should do or say, in your words; up to the model if absent.
+    instruction: Option<String>,
+    /// The model that should write; the session's if absent. See `models`.
+    model_id: Option<String>,
+    /// An id you made for the message (a `UUIDv7` written as `message_…`).
+    message_id: Option<ID>,
+    /// Your id of this request.
+    client_request_id: String,
+}
+
 /// A wish to have a cut reply written on.
 #[derive(InputObject)]
 #[expect(clippy::struct_field_names, reason = "they are the graph's")]
@@ -203,6 +222,19 @@ impl ReplyMutation {
     ) -> Result<TurnPayload> {
         let id = input.message_id.clone();
         turn_payload(ctx, &id, regenerate(ctx, input).await).await
+    }
+
+    /// Have a model write your own message, as your persona.
+    ///
+    /// What is being written is in `reply`, with role `PLAYER`: watch it, stop it, swipe it or
+    /// continue it like any reply. No reply to it begins by itself: `requestReply` asks for one.
+    async fn impersonate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where, and what you have in mind.")] input: ImpersonateInput,
+    ) -> Result<TurnPayload> {
+        let id = input.session_id.clone();
+        turn_payload(ctx, &id, impersonate(ctx, input).await).await
     }
 
     /// Have a cut reply written on, as its sibling, which begins with all of its text.
@@ -326,4 +358,17 @@ async fn retry(ctx: &Context<'_>, input: RetryReplyInput) -> Outcome<Turn> {
     let request = request_id(&input.client_request_id)?;
     let id = parse_id("input.messageId", &input.message_id)?;
     turn::retry_reply(ctx.app(), ctx.viewer(), id, &request).await
+}
+
+async fn impersonate(ctx: &Context<'_>, input: ImpersonateInput) -> Outcome<Turn> {
+    let request = request_id(&input.client_request_id)?;
+    let wish = Impersonation {
+        session_id: parse_id("input.sessionId", &input.session_id)?,
+        parent_id: parse_optional_id("input.parentId", input.parent_id.as_ref())?,
+        instruction: input.instruction,
+        model_id: input.model_id,
+        message_id: parse_optional_id("input.messageId", input.message_id.as_ref())?,
+        expected_head_id: expected_head(input.expected_head_id.as_ref())?,
+    };
+    turn::impersonate(ctx.app(), ctx.viewer(), wish, &request).await
 }

@@ -85,6 +85,8 @@ pub struct Story {
     pub speaker: Option<String>,
     /// What the narrator is asked for, if the narrator writes.
     pub task: Option<NarratorTask>,
+    /// Whether the player's own message is to be written, for once.
+    pub writes_player: bool,
     /// The name of the player's persona.
     pub player: String,
     /// The names of all characters on stage.

@@ -65,7 +65,17 @@ impl Scene {
             Speaker::Character { id, name } => {
                 Some(self.character(*id).map_or(name, |character| &character.card.name))
             }
-            Speaker::Narrator { .. } => None,
+            Speaker::Player | Speaker::Narrator { .. } => None,
+        }
+    }
+
+    /// The names at which whoever writes has to stop: another's words are not theirs to write.
+    pub fn others(&self) -> Vec<String> {
+        match &self.job.speaker {
+            Speaker::Player => self.members().iter().map(|other| other.name.to_owned()).collect(),
+            Speaker::Character { .. } | Speaker::Narrator { .. } => {
+                vec![self.player_name().to_owned()]
+            }
         }
     }
 
@@ -81,7 +91,7 @@ impl Scene {
             Speaker::Character { id: None, name } => {
                 of_cast.character_id.is_none() && of_cast.name == *name
             }
-            Speaker::Narrator { .. } => false,
+            Speaker::Player | Speaker::Narrator { .. } => false,
         };
         let cast = self
             .cast

@@ -109,7 +109,7 @@ pub struct AuthorRecord {
     /// The picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// Whether the player wrote it with their own hand.
+    /// Whether the player wrote it, or had it written as their persona.
     #[serde(default, skip_serializing_if = "is_false")]
     pub player: bool,
     /// Whom the player played, by their place in the list of personas.
@@ -138,7 +138,7 @@ pub struct GenerationRecord {
     pub model: String,
     /// The attempt that ended it, from 1.
     pub attempt: i64,
-    /// The narrator's task; none if a character spoke.
+    /// The narrator's task; none if a character spoke, or if it is the player's own message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<NarratorTask>,
     /// An instruction for this reply alone.

@@ -201,25 +201,32 @@ const SAVED_AT_ONCE: usize = 1024;
 ///
 /// The messages' own rows are written once, at the end: nothing that is indexed
 /// changes four times a second.
-pub(crate) async fn flush(db: &Db, process: Uuid, drafts: &[DraftCopy]) -> Result<Vec<Flushed>> {
+pub(crate) async fn flush(mut tx: Tx, process: Uuid, drafts: &[DraftCopy]) -> Result<Vec<Flushed>> {
     let mut outcomes = Vec::with_capacity(drafts.len());
     for drafts in drafts.chunks(SAVED_AT_ONCE) {
-        let saved = save(db, process, drafts).await?;
+        let saved = save(&mut tx, process, drafts).await?;
         let held = |draft: &&DraftCopy| !saved.contains_key(&draft.id);
         let others: Vec<MessageId> = drafts.iter().filter(held).map(|draft| draft.id).collect();
-        let ours =
-            if others.is_empty() { HashSet::new() } else { ours(db, process, &others).await? };
+        let ours = match others.as_slice() {
+            [] => HashSet::new(),
+            others => ours(&mut tx, process, others).await?,
+        };
         outcomes.extend(drafts.iter().map(|draft| match saved.get(&draft.id) {
             Some(stop_requested) => Flushed::Saved { stop_requested: *stop_requested },
             None if ours.contains(&draft.id) => Flushed::Late,
             None => Flushed::Lost,
         }));
     }
+    tx.commit().await?;
     Ok(outcomes)
 }
 
 /// Saves these drafts in one statement; whose they are, and who was asked to stop.
-async fn save(db: &Db, process: Uuid, drafts: &[DraftCopy]) -> Result<HashMap<MessageId, bool>> {
+async fn save(
+    tx: &mut Tx,
+    process: Uuid,
+    drafts: &[DraftCopy],
+) -> Result<HashMap<MessageId, bool>> {
     // A deletion locks replies too, in an order of its own: what somebody holds is left out, so
     // that the two never wait for each other.
     const FREE: &str = ", free AS (
@@ -227,13 +234,13 @@ async fn save(db: &Db, process: Uuid, drafts: &[DraftCopy]) -> Result<HashMap<Me
             WHERE message_id IN (SELECT id FROM work)
             FOR UPDATE SKIP LOCKED)";
     const IS_FREE: &str = "AND message_id IN (SELECT message_id FROM free)";
-    let (now, free, is_free) = match db.dialect() {
+    let (now, free, is_free) = match tx.dialect() {
         Dialect::Sqlite => (now_sqlite!(), "", ""),
         Dialect::Postgres => (now_postgres!(), FREE, IS_FREE),
     };
     let rows = drafts.len().next_power_of_two();
     // Only constants and `$n` placeholders are put together.
-    let mut query = db.write(AssertSqlSafe(format!(
+    let mut query = tx.query(AssertSqlSafe(format!(
         "WITH work (id, attempt, stage, content, thought, code, message, retry_at, first_text_at)
              AS (VALUES {values}){free}
          UPDATE reply
@@ -263,9 +270,9 @@ async fn save(db: &Db, process: Uuid, drafts: &[DraftCopy]) -> Result<HashMap<Me
 }
 
 /// Which of these replies this process still holds.
-async fn ours(db: &Db, process: Uuid, ids: &[MessageId]) -> Result<HashSet<MessageId>> {
+async fn ours(tx: &mut Tx, process: Uuid, ids: &[MessageId]) -> Result<HashSet<MessageId>> {
     const SQL: &str = "SELECT message_id FROM reply WHERE leased_by = $1 AND message_id IN (..)";
-    let rows: Vec<(MessageId,)> = db.read(SQL).bind(process).bind_list(ids).all().await?;
+    let rows: Vec<(MessageId,)> = tx.query(SQL).bind(process).bind_list(ids).all().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 

@@ -138,7 +138,7 @@ pub(super) fn compose_with(
         abilities,
         system: plan.system(),
         turns: plan.turns(),
-        stop: vec![format!("\n{}:", scene.player_name())],
+        stop: scene.others().iter().map(|name| format!("\n{name}:")).collect(),
         max_output_tokens: budget.reply,
         options,
         output: Output::Prose,
@@ -211,6 +211,7 @@ fn story(scene: &Scene, attempt: i64) -> llm::Story {
     let (speaker, task) = match &scene.job.speaker {
         Speaker::Character { name, .. } => (Some(scene.speaker_name().unwrap_or(name)), None),
         Speaker::Narrator { task } => (None, Some(*task)),
+        Speaker::Player => (None, None),
     };
     llm::Story {
         attempt: u32::try_from(attempt).unwrap_or(1),
@@ -221,6 +222,7 @@ fn story(scene: &Scene, attempt: i64) -> llm::Story {
             NarratorTask::Transition => llm::NarratorTask::Transition,
             NarratorTask::Recap => llm::NarratorTask::Recap,
         }),
+        writes_player: matches!(scene.job.speaker, Speaker::Player),
         player: scene.player_name().to_owned(),
         cast: scene.cast.iter().map(|member| member.name.clone()).collect(),
         about_speaker: scene.about_speaker(),

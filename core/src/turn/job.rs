@@ -87,6 +87,8 @@ pub enum Speaker {
         /// Its name on stage.
         name: String,
     },
+    /// The player's persona, for whom a model writes once.
+    Player,
     /// The narrator, with a task.
     Narrator {
         /// What to narrate.

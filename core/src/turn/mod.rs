@@ -11,6 +11,7 @@ mod ask;
 mod continuation;
 mod end;
 pub mod flush;
+mod impersonation;
 mod job;
 pub mod join;
 mod preview;
@@ -34,6 +35,7 @@ use self::start::{open_parent, parent_of, player_message, speaker_of};
 pub use self::{
     again::retry_reply,
     continuation::{Continuation, continue_reply},
+    impersonation::{Impersonation, impersonate},
     job::{Failure, FailureCode, Finish, Job, NarratorTask, Reply, Speaker, Stage},
     preview::{Preview, PreviewWish, preview},
 };

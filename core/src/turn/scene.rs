@@ -57,7 +57,7 @@ pub(super) async fn read(app: &App, key: &SceneKey, extent: Extent) -> Result<Sc
     let cast = store::session::cast(&mut reader, &[session.id]).await?;
     let speaker = match &key.job.speaker {
         Speaker::Character { id, .. } => *id,
-        Speaker::Narrator { .. } => None,
+        Speaker::Player | Speaker::Narrator { .. } => None,
     };
     let mut ids: Vec<_> = cast.iter().filter_map(|member| member.character_id).collect();
     ids.extend(speaker.filter(|speaker| !ids.contains(speaker)));

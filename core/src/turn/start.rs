@@ -57,24 +57,29 @@ pub(super) async fn player_message(
     content: String,
 ) -> Result<Message> {
     let place = place_below(change, parent).await?;
-    let persona = match change.session.persona_id {
-        Some(id) => store::persona::find_any(&mut change.tx, id).await?,
-        None => None,
-    };
-    let nobody = || crate::prompt::template::player(&change.session.settings.language).to_owned();
-    let author = Author {
-        author_name: persona.as_ref().map_or_else(nobody, |p| p.profile.name.clone()),
-        author_avatar_url: persona.as_ref().and_then(|p| p.profile.avatar_url.clone()),
-        author_user_id: Some(user),
-        author_persona_id: persona.map(|persona| persona.id),
-        author_character_id: None,
-    };
+    let author = player_author(change, user).await?;
     let id = id.unwrap_or_else(|| change.app.ids.next());
     let mut message = change.draft_message(id, MessageRole::Player, author, place.as_ref());
     message.content = content;
     message.status = MessageStatus::Complete;
     store::message::insert(&mut change.tx, &message).await.map_err(request::id_taken)?;
     Ok(message)
+}
+
+/// Who writes as the session's persona.
+async fn player_author(change: &mut SessionChange<'_>, user: UserId) -> Result<Author> {
+    let persona = match change.session.persona_id {
+        Some(id) => store::persona::find_any(&mut change.tx, id).await?,
+        None => None,
+    };
+    let nobody = || crate::prompt::template::player(&change.session.settings.language).to_owned();
+    Ok(Author {
+        author_name: persona.as_ref().map_or_else(nobody, |p| p.profile.name.clone()),
+        author_avatar_url: persona.as_ref().and_then(|p| p.profile.avatar_url.clone()),
+        author_user_id: Some(user),
+        author_persona_id: persona.map(|persona| persona.id),
+        author_character_id: None,
+    })
 }
 
 async fn place_below(
@@ -117,7 +122,7 @@ pub(crate) async fn start_reply(
 ) -> Result<Started> {
     check_limits(change, order.user).await?;
     let place = place_below(change, parent).await?;
-    let (role, author) = reply_author(change, &order.job.speaker).await?;
+    let (role, author) = reply_author(change, &order).await?;
     let id = order.id.unwrap_or_else(|| change.app.ids.next());
     let mut message = change.draft_message(id, role, author, place.as_ref());
     if let Some(begun) = order.begun {
@@ -187,12 +192,18 @@ pub(super) async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -
 
 async fn reply_author(
     change: &mut SessionChange<'_>,
-    speaker: &Speaker,
+    order: &Order,
 ) -> Result<(MessageRole, Author)> {
-    let Speaker::Character { id, name } = speaker else {
-        let narrator = crate::prompt::template::narrator(&change.session.settings.language);
-        let author = Author { author_name: narrator.into(), ..Author::default() };
-        return Ok((MessageRole::Narrator, author));
+    let (id, name) = match &order.job.speaker {
+        Speaker::Character { id, name } => (id, name),
+        Speaker::Player => {
+            return Ok((MessageRole::Player, player_author(change, order.user).await?));
+        }
+        Speaker::Narrator { .. } => {
+            let narrator = crate::prompt::template::narrator(&change.session.settings.language);
+            let author = Author { author_name: narrator.into(), ..Author::default() };
+            return Ok((MessageRole::Narrator, author));
+        }
     };
     // The live name and avatar, as sessions follow the live character.
     let character = match id {
@@ -254,7 +265,11 @@ pub(super) async fn speaker_of(
             Ok(reply.map_or(Speaker::Narrator { task: NarratorTask::Scene }, |r| r.job.0.speaker))
         }
         MessageRole::Player | MessageRole::System => {
-            let message = "only what a character or the narrator wrote can be written again";
+            // The player may have had it written.
+            if let Some(reply) = store::reply::find(&mut change.tx, message.id).await? {
+                return Ok(reply.job.0.speaker);
+            }
+            let message = "only what a model wrote, or a greeting, can be written again";
             Err(Error::invalid("input.messageId", message))
         }
     }

@@ -1,6 +1,9 @@
 //! Crashes, restarts, lost leases, and models that fail in every way they can.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -15,7 +18,10 @@ use skald_core::{
         offline::{Offline, Pace},
     },
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 use crate::{
     harness::{Plan, Tale, World, eventually, freya, id, scripted_story, story_with},
@@ -85,6 +91,52 @@ const EXPIRE: &str = "UPDATE reply SET leased_until = 0 WHERE message_id = $1";
 const STOP: &str = "UPDATE reply SET stop_requested = TRUE WHERE message_id = $1";
 const STEAL: &str = "UPDATE reply SET leased_by = message_id, leased_until = leased_until + 60000
     WHERE message_id = $1";
+
+/// Ever again, as long as it is not dropped, somebody holds a connection for a moment.
+fn crowd(db: &Db, heads: usize) -> JoinSet<()> {
+    let mut crowd = JoinSet::new();
+    for _ in 0..heads {
+        let db = db.clone();
+        crowd.spawn(async move {
+            loop {
+                let tx = db.begin().await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                tx.commit().await.unwrap();
+            }
+        });
+    }
+    crowd
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_takes_at_most_a_second_of_text_however_many_wait_for_the_database() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let input = json!({ "sessionId": tale.session, "content": "Go on." });
+        let reply = id(&world.does(freya(), "sendMessage", input).await["reply"]);
+        let call = script.call().await;
+        // Its own way to the database, so that looking is not kept waiting.
+        let outside = Db::connect(&world.url, 1).await.unwrap();
+        call.say("One").await;
+        eventually(async || draft(&outside, &reply, "content").await == "One").await;
+        // Who comes last waits for more than two seconds.
+        let connections = if outside.dialect() == Dialect::Sqlite { 1 } else { 7 };
+        let crowd = crowd(&world.db, connections * 25);
+        let mut text = "One".to_owned();
+        for word in [" two", " three", " four"] {
+            call.say(word).await;
+            text.push_str(word);
+            let said = Instant::now();
+            eventually(async || draft(&outside, &reply, "content").await == text).await;
+            let unsafe_for = said.elapsed();
+            assert!(unsafe_for < Duration::from_secs(1), "saved after {unsafe_for:?}");
+        }
+        drop(crowd);
+        call.end().await;
+        world.ends(freya(), &reply).await;
+    })
+    .await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_loses_nothing_that_was_saved() {

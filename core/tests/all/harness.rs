@@ -410,7 +410,7 @@ fn mutation(name: &str) -> Mutation {
         "createSession" | "forkSession" => (capital, true, SESSION),
         "updateSession" | "deleteSession" | "restoreSession" => (capital, false, SESSION),
         "sendMessage" | "requestReply" | "regenerateReply" | "editMessage" | "continueReply"
-        | "retryReply" => (capital, true, TURN),
+        | "retryReply" | "impersonate" => (capital, true, TURN),
         "stopReply" => (capital, false, "reply { ...M }"),
         "selectMessage" | "deleteMessage" | "restoreMessage" | "hideMessage"
         | "bookmarkMessage" => (capital, false, MOVED),

@@ -40,7 +40,7 @@ pub(crate) async fn send_as(
     id(&upload)
 }
 
-async fn import(world: &World, who: Viewer, content: &str) -> Value {
+pub(crate) async fn import(world: &World, who: Viewer, content: &str) -> Value {
     let upload = send(world, who, content.to_owned()).await;
     world.does(who, "importSession", json!({ "uploadIds": [upload] })).await
 }

@@ -25,6 +25,7 @@ mod graft;
 mod graph;
 mod harness;
 mod hearing;
+mod impersonation;
 mod import;
 mod laws;
 mod library;

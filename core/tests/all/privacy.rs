@@ -308,6 +308,18 @@ const REACHES: &[Reach] = &{
                 clientRequestId: $r }) { message { id } errors { code message path } } }",
         ),
         reach(
+            "impersonate",
+            Session,
+            "mutation($id: ID!, $r: String!) { impersonate(input: { sessionId: $id,
+                clientRequestId: $r }) { reply { id } errors { code message path } } }",
+        ),
+        reach(
+            "impersonate",
+            Message,
+            "mutation($id: ID!, $own: ID!, $r: String!) { impersonate(input: { sessionId: $own,
+                parentId: $id, clientRequestId: $r }) { reply { id } errors { code message path } } }",
+        ),
+        reach(
             "continueReply",
             Message,
             "mutation($id: ID!, $r: String!) { continueReply(input: { messageId: $id,

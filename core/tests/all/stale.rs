@@ -35,6 +35,7 @@ async fn whatever_moves_the_head_can_expect_it_somewhere() {
         let acts = [
             ("sendMessage", json!({ "sessionId": tale.session, "content": "And?" }), None),
             ("requestReply", json!({ "sessionId": tale.session, "speaker": narrator }), None),
+            ("impersonate", json!({ "sessionId": tale.session }), None),
             ("regenerateReply", json!({ "messageId": reply }), Some(&reply)),
             ("editMessage", json!({ "messageId": said, "content": "Hey." }), Some(&said)),
             ("restoreMessage", json!({ "messageId": deleted }), Some(&deleted)),

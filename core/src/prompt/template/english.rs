@@ -211,3 +211,18 @@ pub(super) fn speak_as(name: &str, others: &str) -> String {
          turn."
     )
 }
+
+pub(super) fn write_player(player: &str, voice: NarrativeVoice, others: &str) -> String {
+    let person = match voice {
+        NarrativeVoice::First => "in the first person".to_owned(),
+        NarrativeVoice::Second => format!("in the second person, with {player} as \"you\""),
+        NarrativeVoice::Third => "in the third person".to_owned(),
+    };
+    let others = if others.is_empty() { String::new() } else { format!(" ({others})") };
+    format!(
+        "For this reply alone the first rule does not hold: the player asks you for {player}'s own \
+         next message. Write it as {player}: words, deeds, thoughts, told as {player}'s earlier \
+         messages are and about as long, or else briefly and {person}. Nobody else{others} \
+         speaks or decides here; stop where they can answer."
+    )
+}

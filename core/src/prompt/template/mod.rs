@@ -111,6 +111,13 @@ pub fn direction(scene: &Scene) -> String {
     let others = members.iter().filter(|member| !member.speaks).map(|member| plain(member.name));
     let others = others.collect::<Vec<_>>().join(", ");
     match &scene.job.speaker {
+        Speaker::Player => {
+            let player = plain(scene.player_name());
+            let voice = scene.session.settings.narrative_voice;
+            let write_player =
+                if is_russian { russian::write_player } else { english::write_player };
+            write_player(&player, voice, &others)
+        }
         Speaker::Narrator { task } if is_russian => russian::narrate(*task, &others),
         Speaker::Narrator { task } => english::narrate(*task, &others),
         Speaker::Character { .. } if others.is_empty() => String::new(),

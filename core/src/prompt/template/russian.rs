@@ -171,3 +171,19 @@ pub(super) fn speak_as(name: &str, others: &str) -> String {
          кто ещё на сцене ({others}), остаётся на виду, но говорить и решать будет в свой черёд."
     )
 }
+
+pub(super) fn write_player(player: &str, voice: NarrativeVoice, others: &str) -> String {
+    let person = match voice {
+        NarrativeVoice::First => "от первого лица",
+        NarrativeVoice::Second => "от второго лица: герой игрока — «ты»",
+        NarrativeVoice::Third => "от третьего лица",
+    };
+    let others = if others.is_empty() { String::new() } else { format!(" ({others})") };
+    format!(
+        "На этот один ответ первое правило не действует: игрок просит написать его следующее \
+         сообщение за него. Напиши за героя игрока ({player}) слова, поступки, мысли — так и \
+         примерно столько, как в прежних его сообщениях, а если их нет — коротко и {person}. \
+         Больше никто{others} здесь не говорит и не решает; остановись там, где им есть что \
+         ответить."
+    )
+}

@@ -237,7 +237,7 @@ fn generation_record(app: &App, reply: Reply) -> GenerationRecord {
         attempt: reply.attempt,
         task: match reply.job.0.speaker {
             Speaker::Narrator { task } => Some(task),
-            Speaker::Character { .. } => None,
+            Speaker::Character { .. } | Speaker::Player => None,
         },
         instruction: reply.job.0.instruction,
         temperature: reply.job.0.temperature,

@@ -20,7 +20,7 @@ use crate::{
         native::{GenerationRecord, MessageRecord},
     },
     store,
-    tree::Author,
+    tree::{Author, MessageRole},
     turn::{Failure, Job, Reply, Speaker, Stage},
 };
 
@@ -143,9 +143,10 @@ fn scion(app: &App, user: SignedIn, settled: &Settled, message: MessageRecord) -
     let author = message.author;
     let character = settled.character(author.character);
     let reply = message.generation.map(|generation| {
-        let speaker = match generation.task {
-            Some(task) => Speaker::Narrator { task },
-            None => Speaker::Character { id: character, name: author.name.clone() },
+        let speaker = match (message.role, generation.task) {
+            (MessageRole::Player, _) => Speaker::Player,
+            (_, Some(task)) => Speaker::Narrator { task },
+            (_, None) => Speaker::Character { id: character, name: author.name.clone() },
         };
         reply(app, user, speaker, generation)
     });

@@ -3,6 +3,7 @@
 //! Everything here is pure: the same story and seed give the same text.
 
 mod english;
+mod player;
 mod russian;
 mod scenes;
 mod sentences;
@@ -37,7 +38,17 @@ const LONG_WORDS: usize = 1_450;
 
 /// Writes a reply.
 pub(super) fn write(request: &Request, size: Size) -> Reply {
-    let mut weaver = Weaver::new(request, StdRng::seed_from_u64(request.seed));
+    let mut rng = StdRng::seed_from_u64(request.seed);
+    if request.story.writes_player {
+        let (thought, text) = (String::new(), player::message(&request.story, &mut rng));
+        let text = if request.story.begun.is_empty() {
+            text
+        } else {
+            gone_on(&request.story.begun, &text)
+        };
+        return Reply { thought, text };
+    }
+    let mut weaver = Weaver::new(request, rng);
     let thought = weaver.thought(size == Size::Thoughtful);
     let mut text = paragraphs(&weaver.passage());
     while size == Size::Long && count_words(&text) < LONG_WORDS {

@@ -30,6 +30,7 @@ fn request(language: &str, seed: u64) -> Request {
         output: Output::Prose,
         seed,
         story: Story {
+            writes_player: false,
             attempt: 1,
             language: language.to_owned(),
             speaker: Some(pick("Мира", "Mira")),

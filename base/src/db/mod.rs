@@ -22,7 +22,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt, TryFutureExt, TryStreamExt,
+    future::OptionFuture,
+    stream::{self, BoxStream},
+};
 use sqlx::{
     Arguments, AssertSqlSafe, Connection as _, Encode, FromRow, PgPool, Postgres, SqlSafeStr,
     SqlStr, Sqlite, SqlitePool, Transaction, Type,
@@ -36,6 +40,10 @@ use sqlx::{
 };
 
 pub use sqlx::{Error, Result};
+
+mod door;
+
+use self::door::{Door, Place};
 
 /// A value that both databases can bind.
 pub trait Bind:
@@ -85,6 +93,7 @@ pub struct Migrations {
 #[derive(Clone)]
 pub struct Db {
     pools: Pools,
+    door: Door,
     statements: Arc<AtomicU64>,
 }
 
@@ -102,9 +111,17 @@ enum Pools {
 /// way to the database for every statement.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// So long a connection may take to come.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+/// So long whoever writes on SQLite may queue: in a burst it takes its turn instead of failing.
+const QUEUE: Duration = Duration::from_secs(30);
+
 /// A transaction; dropped without `commit`, it never happened.
 pub struct Tx {
     inner: TxInner,
+    /// Given back when the transaction ends; none if it walked past the door.
+    _place: Option<Place>,
     statements: Arc<AtomicU64>,
 }
 
@@ -149,6 +166,8 @@ impl Source for Tx {
 #[must_use = "a query does nothing until it is run"]
 pub struct Query<'c> {
     conn: Conn<'c>,
+    /// Where it has to wait first.
+    door: Option<Door>,
     sql: SqlStr,
     args: Result<Args>,
 }
@@ -196,7 +215,7 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = PgPoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(10))
+                .acquire_timeout(ACQUIRE)
                 .test_before_acquire(false)
                 .before_acquire(|connection, used| {
                     Box::pin(async move {
@@ -208,7 +227,9 @@ impl Db {
                 })
                 .connect(url)
                 .await?;
-            return Ok(Self::from_pools(Pools::Postgres(pool)));
+            // One connection is for what cannot wait.
+            let door = Door::new(connections.saturating_sub(1), ACQUIRE);
+            return Ok(Self::from_pools(Pools::Postgres(pool), door));
         }
         Self::open_sqlite(SqliteConnectOptions::from_str(url)?).await
     }
@@ -230,7 +251,7 @@ impl Db {
         // connection's thread for every statement.
         let pool = || {
             let options = SqlitePoolOptions::new().test_before_acquire(false);
-            options.acquire_timeout(Duration::from_secs(10))
+            options.acquire_timeout(ACQUIRE)
         };
         // When the disk is full SQLite ends a transaction by itself, which the library does not
         // notice: its connection would refuse every transaction for ever, and there is only one.
@@ -246,11 +267,12 @@ impl Db {
         let write = write.connect_with(options.clone()).await?;
         forget_statistics(&write).await?;
         let read = pool().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self::from_pools(Pools::Sqlite { read, write }))
+        let door = Door::new(1, QUEUE);
+        Ok(Self::from_pools(Pools::Sqlite { read, write }, door))
     }
 
-    fn from_pools(pools: Pools) -> Self {
-        Self { pools, statements: Arc::default() }
+    fn from_pools(pools: Pools, door: Door) -> Self {
+        Self { pools, door, statements: Arc::default() }
     }
 
     /// Brings the schema up to date; running it again changes nothing.
@@ -294,11 +316,11 @@ impl Db {
 
     /// A statement that only reads.
     pub fn read(&self, sql: impl SqlSafeStr) -> Query<'_> {
-        let conn = match &self.pools {
-            Pools::Sqlite { read, .. } => Conn::SqlitePool(read),
-            Pools::Postgres(pool) => Conn::PgPool(pool),
+        let (conn, door) = match &self.pools {
+            Pools::Sqlite { read, .. } => (Conn::SqlitePool(read), None),
+            Pools::Postgres(pool) => (Conn::PgPool(pool), Some(self.door.clone())),
         };
-        Query::new(sql, conn, &self.statements)
+        Query { door, ..Query::new(sql, conn, &self.statements) }
     }
 
     /// A statement that writes, in a transaction of its own.
@@ -307,11 +329,17 @@ impl Db {
             Pools::Sqlite { write, .. } => Conn::SqlitePool(write),
             Pools::Postgres(pool) => Conn::PgPool(pool),
         };
-        Query::new(sql, conn, &self.statements)
+        Query { door: Some(self.door.clone()), ..Query::new(sql, conn, &self.statements) }
     }
 
     /// Begins a transaction.
     pub async fn begin(&self) -> Result<Tx> {
+        let place = self.door.clone().pass().await?;
+        Ok(Tx { _place: Some(place), ..self.begin_first().await? })
+    }
+
+    /// Begins a transaction before all others that wait: for what must be stored soon.
+    pub async fn begin_first(&self) -> Result<Tx> {
         let inner = match &self.pools {
             // The write lock is taken up front: a transaction that upgrades half
             // way fails with SQLITE_BUSY at once, whatever the timeout.
@@ -320,7 +348,7 @@ impl Db {
             }
             Pools::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, statements: self.statements.clone() })
+        Ok(Tx { inner, _place: None, statements: self.statements.clone() })
     }
 
     /// Ends all connections; SQLite folds its log into the file.
@@ -377,7 +405,7 @@ impl<'c> Query<'c> {
             Conn::SqlitePool(_) | Conn::Sqlite(_) => Args::Sqlite(SqliteArguments::default()),
             Conn::PgPool(_) | Conn::Pg(_) => Args::Pg(PgArguments::default()),
         };
-        Self { conn, sql: sql.into_sql_str(), args: Ok(args) }
+        Self { conn, door: None, sql: sql.into_sql_str(), args: Ok(args) }
     }
 
     /// Binds the next `$n`.
@@ -451,6 +479,8 @@ impl<'c> Query<'c> {
 
     /// Runs the statement; how many rows it changed.
     pub async fn execute(self) -> Result<u64> {
+        let place = self.door.map(Door::pass);
+        let _place = OptionFuture::from(place).await.transpose()?;
         Ok(match (self.conn, self.args?) {
             (Conn::SqlitePool(pool), Args::Sqlite(args)) => {
                 query_with(self.sql, args).execute(pool).await?.rows_affected()
@@ -475,9 +505,9 @@ impl<'c> Query<'c> {
     pub fn fetch<T: Row>(self) -> BoxStream<'c, Result<T>> {
         let args = match self.args {
             Ok(args) => args,
-            Err(error) => return futures_util::stream::iter([Err(error)]).boxed(),
+            Err(error) => return stream::iter([Err(error)]).boxed(),
         };
-        match (self.conn, args) {
+        let rows = match (self.conn, args) {
             (Conn::SqlitePool(pool), Args::Sqlite(args)) => {
                 query_as_with(self.sql, args).fetch(pool)
             }
@@ -488,7 +518,9 @@ impl<'c> Query<'c> {
             | (Conn::PgPool(_) | Conn::Pg(_), Args::Sqlite(_)) => {
                 unreachable!("the arguments follow the connection")
             }
-        }
+        };
+        let Some(door) = self.door else { return rows };
+        door.pass().map_ok(|place| place.hold_until_end(rows)).try_flatten_stream().boxed()
     }
 
     /// All rows.
