@@ -11,7 +11,7 @@
 //! **Merging** makes one tree of several files ([`Merge`]): what begins with the
 //! same messages is the same path. `merge.begin()` before each file,
 //! `merge.add(entry)` for each entry gives the new [`Node`]s, parents before
-//! children, with keys for a graft ([`scion`] makes what a graft takes);
+//! children, with keys for a graft ([`scion()`] makes what a graft takes);
 //! `merge.ends()` is where each file ended: heads and tips for the session.
 //!
 //! **Writing** is one line at a time ([`write::header`], [`write::entry`]).

@@ -1,7 +1,7 @@
 //! Bringing a session in from files that were sent.
 //!
 //! A file is read twice: once to learn whether all of it is sound and what will have to be
-//! adapted, once to store its messages through a [`Graft`]. So what is malformed leaves nothing
+//! adapted, once to store its messages through a [`super::graft::Graft`]. So what is malformed leaves nothing
 //! behind, and a dry run is the first reading alone. It runs on when the client is gone; the same
 //! request asked again gives the session.
 
