@@ -1,6 +1,6 @@
 //! A session from chats of `SillyTavern`.
 //!
-//! The files are walked through twice ([`walk`]): [`survey`] learns who speaks, when it began and
+//! The files are walked through twice ([`mod@walk`]): [`mod@survey`] learns who speaks, when it began and
 //! what has to be adapted, which is all of a dry run; then the messages go to a graft.
 
 mod fit;
