@@ -29,7 +29,7 @@ pub(crate) async fn page(
     limit: i64,
 ) -> Result<Vec<OutlineNode>> {
     const SQL: &str = "
-        SELECT m.id, m.parent_id, m.role, m.status, m.created_at,
+        SELECT m.id, m.parent_id, m.role, m.status, m.created_at, m.bookmark,
             CASE WHEN m.status IN ('PENDING', 'WRITING')
                 THEN coalesce((
                     SELECT substr(r.draft_content, 1, 240) FROM reply r
