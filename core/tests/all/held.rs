@@ -1,0 +1,108 @@
+//! Imports that are at work: what may be asked meanwhile, and what may happen to their files.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::{Value, json};
+use skald_base::Viewer;
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::{
+    harness::{PATIENCE, World, bjorn, freya, story},
+    import::{document, import, send_as},
+};
+
+/// A file that was sent, held back: whoever reads it waits for what the test says.
+struct Held {
+    path: PathBuf,
+    pipe: Option<File>,
+}
+
+impl Held {
+    /// Takes the place of the file there.
+    fn at(path: &Path) -> Self {
+        let aside = path.with_extension("pipe");
+        assert!(Command::new("mkfifo").arg(&aside).status().unwrap().success());
+        fs::rename(aside, path).unwrap();
+        Self { path: path.to_owned(), pipe: None }
+    }
+
+    /// Waits until somebody reads it.
+    async fn is_read(&mut self) {
+        let (tell, told) = oneshot::channel();
+        let path = self.path.clone();
+        // It opens when the reader does; no runtime waits for this thread in the end.
+        std::thread::spawn(move || tell.send(File::options().write(true).open(path)));
+        let opened = timeout(PATIENCE, told).await.expect("somebody reads it");
+        self.pipe = Some(opened.unwrap().unwrap());
+    }
+
+    /// Whoever reads it reads this, and the next one what lies there then.
+    fn says(self, content: &str) {
+        self.pipe.expect("somebody reads it").write_all(content.as_bytes()).unwrap();
+    }
+}
+
+/// Puts a file there at once, as a transfer does that has ended.
+fn put(path: &Path, content: &str) {
+    let aside = path.with_extension("aside");
+    fs::write(&aside, content).unwrap();
+    fs::rename(aside, path).unwrap();
+}
+
+fn path_of(world: &World, upload: &str) -> PathBuf {
+    world.files.path().join(upload)
+}
+
+async fn ask(world: &World, who: Viewer, upload: &str, (dry, request): (bool, &str)) -> Value {
+    let input = json!({ "uploadIds": [upload], "dryRun": dry, "clientRequestId": request });
+    world.try_to(who, "importSession", input).await
+}
+
+#[tokio::test]
+async fn what_is_being_read_is_known() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let story = document(world, freya(), &tale.session).await;
+        let mut uploads = Vec::new();
+        for name in ["a", "b", "c"] {
+            uploads.push(send_as(world, freya(), name, story.clone()).await);
+        }
+        let (a, b, c) = (&uploads[0], &uploads[1], &uploads[2]);
+        let mut held = [a, b].map(|upload| Held::at(&path_of(world, upload)));
+        let meanwhile = async {
+            for file in &mut held {
+                file.is_read().await;
+            }
+            for (upload, request, expected) in [
+                (a, (true, "dry"), "CONFLICT"),
+                (b, (false, "wet"), "CONFLICT"),
+                (c, (false, "dry"), "CONFLICT"),
+                (c, (true, "third"), "LIMIT_EXCEEDED"),
+            ] {
+                let refused = ask(world, freya(), upload, request).await;
+                assert_eq!(refused["errors"][0]["code"], expected, "{request:?}");
+            }
+            // Others are let in.
+            import(world, bjorn(), &story).await;
+            for file in held {
+                put(&file.path, &story);
+                file.says("");
+            }
+        };
+        let (dry, wet, ()) = tokio::join!(
+            ask(world, freya(), a, (true, "dry")),
+            ask(world, freya(), b, (false, "wet")),
+            meanwhile
+        );
+        assert_eq!((&dry["errors"], &wet["errors"]), (&json!([]), &json!([])));
+        // There is room again, and the answer is the first one's.
+        assert_eq!(ask(world, freya(), c, (true, "third")).await["errors"], json!([]));
+        assert_eq!(ask(world, freya(), b, (false, "wet")).await, wet);
+    })
+    .await;
+}
