@@ -12,7 +12,8 @@ use skald_base::Viewer;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
-    harness::{PATIENCE, World, bjorn, freya, story},
+    graft::graft,
+    harness::{PATIENCE, World, bjorn, eventually, freya, id, story},
     import::{document, import, send_as},
 };
 
@@ -103,6 +104,65 @@ async fn what_is_being_read_is_known() {
         // There is room again, and the answer is the first one's.
         assert_eq!(ask(world, freya(), c, (true, "third")).await["errors"], json!([]));
         assert_eq!(ask(world, freya(), b, (false, "wet")).await, wet);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whom_an_import_copied_goes_with_it() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let story = document(world, freya(), &tale.session).await;
+        let before = world.rows().await;
+        let upload = send_as(world, bjorn(), "story.json", story.clone()).await;
+        let path = path_of(world, &upload);
+        let people = async || {
+            let personas = world.count("SELECT count(*) FROM persona").await;
+            personas + world.count("SELECT count(*) FROM character").await
+        };
+        let known = people().await;
+        let mut file = Held::at(&path);
+        let cut_off = async {
+            for _recognised_then_checked in 0..2 {
+                file.is_read().await;
+                let next = Held::at(&path);
+                std::mem::replace(&mut file, next).says(&story);
+            }
+            // It is being stored. As when its process dies, another one removes what there is.
+            file.is_read().await;
+            assert_eq!(people().await, known + 2);
+            let lose = "UPDATE session_graft SET leased_by = session_id, leased_until = 0";
+            world.db.write(lose).execute().await.unwrap();
+            eventually(async || people().await == known).await;
+            put(&path, &story);
+            file.says(&story);
+        };
+        let (lost, ()) = tokio::join!(ask(world, bjorn(), &upload, (false, "lost")), cut_off);
+        assert_eq!(lost["errors"][0]["code"], "CONFLICT", "{lost}");
+        let mut after = world.rows().await;
+        // The request for the upload is remembered.
+        *after.last_mut().unwrap() -= 1;
+        assert_eq!(after, before);
+        let made = ask(world, bjorn(), &upload, (false, "lost")).await;
+        assert_eq!(made["report"]["adaptedCount"], 2);
+        let persona = "SELECT count(*) FROM persona WHERE is_default";
+        assert_eq!(world.count(persona).await, 2, "each player's first one");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_that_is_one_too_many_copies_nobody() {
+    story(async |world| {
+        let tale = world.tale(bjorn()).await;
+        let story = document(world, bjorn(), &tale.session).await;
+        let upload = send_as(world, freya(), "story.json", story).await;
+        let _making = [graft(world, "import-1").await, graft(world, "import-2").await];
+        let changes = "SELECT count(*) FROM library_change";
+        let before = world.count(changes).await;
+        let refused = ask(world, freya(), &upload, (false, "third")).await;
+        assert_eq!(refused["errors"][0]["code"], "LIMIT_EXCEEDED", "{refused}");
+        assert_eq!(world.count(changes).await, before);
     })
     .await;
 }

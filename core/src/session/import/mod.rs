@@ -21,11 +21,11 @@ use serde::Serialize;
 use skald_base::{Error, Result, UserError, UserErrorCode, Viewer, graph::ClientRequestId};
 use tokio::sync::oneshot;
 
+use self::{desk::Admission, document::Flaw};
 pub use self::{
     desk::Desk,
     report::{ImportFormat, Note, Notes, Report},
 };
-use self::{desk::Admission, document::Flaw, people::Settled};
 use super::{Session, SessionId};
 use crate::{
     app::App,
@@ -162,28 +162,22 @@ async fn sources(app: &App, viewer: &Viewer, ids: &[UploadId]) -> Result<Vec<Sou
     Ok(sources)
 }
 
-/// What a player is told in the end; if nothing came of it, the copies of people go.
+/// What a player is told in the end, and the files go.
 async fn conclude(
-    (app, viewer): (&App, &Viewer),
+    app: &App,
     sources: &[Source],
-    settled: Settled,
-    (made, report): (Result<Option<Session>>, Report),
+    made: Option<Session>,
+    report: Report,
 ) -> Result<Imported> {
-    let user = viewer.user()?.id;
-    match made {
-        Ok(Some(session)) => {
-            forget(app, sources).await?;
-            Ok(Imported { session: Some(session), report })
-        }
-        Ok(None) => {
-            settled.undo(app, user).await?;
-            Err(Error::conflict("this request was carried out meanwhile: ask again"))
-        }
-        Err(error) => {
-            settled.undo(app, user).await?;
-            Err(error)
-        }
-    }
+    let missing = || Error::conflict("this request was carried out meanwhile: ask again");
+    let session = made.ok_or_else(missing)?;
+    forget(app, sources).await?;
+    Ok(Imported { session: Some(session), report })
+}
+
+/// Between the two readings there came other bytes.
+fn sent_anew() -> Error {
+    Error::conflict("a file was sent anew meanwhile: ask again")
 }
 
 /// When leaves were visited, the last one at the end: only their order is known, and that it was

@@ -16,7 +16,7 @@ use crate::{
     request::Claim,
     session::{
         self, Session, SessionId, Settings,
-        graft::{Graft, Opened, Revision, Scion, Stock},
+        graft::{self, Claimed, Graft, Revision, Scion, Stock},
         native::{GenerationRecord, MessageRecord},
     },
     store,
@@ -56,9 +56,8 @@ pub(super) async fn import(
     if wish.dry_run {
         return Ok(Imported { session: None, report });
     }
-    let settled = people.settle(app, viewer).await?;
-    let made = make(app, viewer, (id, &outline, &settled), (source, &claim, &report)).await;
-    super::conclude((app, viewer), &sources, settled, (made, report)).await
+    let made = make(app, viewer, (id, &outline, people), (source, &claim, &report)).await?;
+    super::conclude(app, &sources, made, report).await
 }
 
 /// Reads a whole document for what is in it and whether it is sound.
@@ -91,10 +90,12 @@ fn note_lost_models(app: &App, settings: &Settings, (file, report): (&str, &mut 
 async fn make(
     app: &App,
     viewer: &Viewer,
-    (id, outline, settled): (SessionId, &Outline, &Settled),
+    (id, outline, people): (SessionId, &Outline, People),
     (source, claim, report): (&Source, &Claim, &Report),
 ) -> Result<Option<Session>> {
     let record = &outline.head.session;
+    let Claimed::New(mut tx) = graft::claim(app, id, claim).await? else { return Ok(None) };
+    let settled = people.settle(app, claim.user, &mut tx).await?;
     let stock = Stock {
         id,
         mode: record.mode,
@@ -102,14 +103,12 @@ async fn make(
         persona_id: settled.player(record.persona),
         cast: settled.cast(&record.cast),
         forked: None,
+        copies: settled.copies(),
     };
-    let mut graft = match Graft::open(app, stock, claim).await? {
-        Opened::Made(_) => return Ok(None),
-        Opened::New(graft) => *graft,
-    };
+    let mut graft = *Graft::plant(app, tx, stock, claim).await?;
     let stored = async {
         store::import::insert(&app.db, id, report, record.created_at).await?;
-        store_messages(app, viewer.user()?, (source, settled), &mut graft).await
+        store_messages(app, viewer.user()?, (source, &settled), &mut graft).await
     };
     if let Err(error) = stored.await {
         graft.discard().await;
