@@ -12,6 +12,7 @@ use skald_base::Viewer;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
+    file::rich_tale,
     graft::graft,
     harness::{PATIENCE, World, bjorn, eventually, freya, id, story},
     import::{document, import, send_as},
@@ -104,6 +105,38 @@ async fn what_is_being_read_is_known() {
         // There is room again, and the answer is the first one's.
         assert_eq!(ask(world, freya(), c, (true, "third")).await["errors"], json!([]));
         assert_eq!(ask(world, freya(), b, (false, "wet")).await, wet);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_sent_anew_meanwhile_is_not_mixed_with_the_first() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let first = document(world, freya(), &tale.session).await;
+        let rich = rich_tale(world, freya()).await;
+        let second = document(world, freya(), &rich.session).await;
+        let before = world.rows().await;
+        let upload = send_as(world, freya(), "story.json", first.clone()).await;
+        let path = path_of(world, &upload);
+        let mut recognised = Held::at(&path);
+        let sent_anew = async {
+            recognised.is_read().await;
+            let mut checked = Held::at(&path);
+            recognised.says(&first);
+            checked.is_read().await;
+            put(&path, &second);
+            checked.says(&first);
+        };
+        let (refused, ()) = tokio::join!(ask(world, freya(), &upload, (false, "anew")), sent_anew);
+        assert_eq!(refused["errors"][0]["code"], "CONFLICT", "{refused}");
+        let mut after = world.rows().await;
+        // The request for the upload is remembered.
+        *after.last_mut().unwrap() -= 1;
+        assert_eq!(after, before);
+        let made = ask(world, freya(), &upload, (false, "anew")).await;
+        let made = id(&made["session"]);
+        assert_eq!(document(world, freya(), &made).await, second);
     })
     .await;
 }

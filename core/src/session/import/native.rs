@@ -108,7 +108,7 @@ async fn make(
     let mut graft = *Graft::plant(app, tx, stock, claim).await?;
     let stored = async {
         store::import::insert(&app.db, id, report, record.created_at).await?;
-        store_messages(app, viewer.user()?, (source, &settled), &mut graft).await
+        store_messages(app, viewer.user()?, (source, outline, &settled), &mut graft).await
     };
     if let Err(error) = stored.await {
         graft.discard().await;
@@ -122,7 +122,7 @@ async fn make(
 async fn store_messages(
     app: &App,
     user: SignedIn,
-    (source, settled): (&Source, &Settled),
+    (source, outline, settled): (&Source, &Outline, &Settled),
     graft: &mut Graft<usize>,
 ) -> Result<()> {
     let (send, mut messages) = mpsc::channel::<MessageRecord>(QUEUE);
@@ -134,8 +134,9 @@ async fn store_messages(
         graft.add(scion(app, user, settled, message)).await?;
     }
     let read = reading.await.map_err(|_| Error::Internal("an import broke off".into()))?;
-    // It was sound before: somebody sent another one meanwhile.
-    read.map(drop).map_err(|flaw| super::refuse(source, &flaw))
+    // What was sound before and is not, or is different, was sent meanwhile.
+    let again = read.map_err(|flaw| super::refuse(source, &flaw))?;
+    if again == *outline { Ok(()) } else { Err(super::sent_anew()) }
 }
 
 fn scion(app: &App, user: SignedIn, settled: &Settled, message: MessageRecord) -> Scion<usize> {
