@@ -25,6 +25,7 @@ mod graft;
 mod graph;
 mod harness;
 mod hearing;
+mod held;
 mod impersonation;
 mod import;
 mod laws;
