@@ -220,7 +220,7 @@ pub async fn create(
     for (position, character) in (0..).zip(&cast) {
         store::session::insert_cast(&mut tx, &cast_member(id, position, character)).await?;
     }
-    let mut change = SessionChange::resume(app, tx, session);
+    let mut change = SessionChange::begin(app, tx, session);
     greet(&mut change, &persona, &cast).await?;
     change.commit().await
 }

@@ -301,7 +301,7 @@ impl<K: Key> Graft<K> {
         let mut tx = self.begin().await?;
         store::graft::finish(&mut tx, id).await?;
         store::session::admit(&mut tx, &self.session).await?;
-        let mut change = SessionChange::resume(&self.app, tx, self.session.clone());
+        let mut change = SessionChange::begin(&self.app, tx, self.session.clone());
         if head.is_some() {
             change.move_head(head, Some(self.claim.request.as_str().to_owned())).await?;
         }
