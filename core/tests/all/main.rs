@@ -13,6 +13,7 @@
 )]
 
 mod again;
+mod branches;
 mod chats;
 mod client;
 mod continuation;
