@@ -39,6 +39,7 @@ mod privacy;
 mod prompt;
 mod providers;
 mod purge;
+mod references;
 mod refusal;
 mod resume;
 
