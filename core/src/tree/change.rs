@@ -92,13 +92,16 @@ async fn add_sibling(
     request: &ClientRequestId,
 ) -> Result<Turn> {
     let app = change.app;
-    store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
-    let started = match reply {
-        None => None,
-        Some(_) if sibling.role != MessageRole::Player => {
+    if reply.is_some() {
+        if sibling.role != MessageRole::Player {
             let message = "only an edited message of the player gets a reply";
             return Err(Error::invalid("input.reply", message));
         }
+        turn::check_limits(&mut change, user.id).await?;
+    }
+    store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
+    let started = match reply {
+        None => None,
         Some(_) => {
             let speaker =
                 turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling))

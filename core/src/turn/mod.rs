@@ -41,7 +41,7 @@ pub use self::{
 };
 pub(crate) use self::{
     end::Ending,
-    start::{Order, begin, choose_speaker, start_reply},
+    start::{Order, begin, check_limits, choose_speaker, start_reply},
 };
 use crate::{
     app::App,
@@ -147,6 +147,7 @@ pub async fn send(
     let parent = open_parent(&mut change, new.parent_id).await?;
     let speaker =
         choose_speaker(&mut change.tx, new.session_id, new.speaker_id, parent.as_ref()).await?;
+    check_limits(&mut change, user.id).await?;
     let message =
         player_message(&mut change, parent.as_ref(), (made.message, user.id), new.content).await?;
     let order = Order::new(made.reply, user.id, Job::new(speaker, user.minor));
@@ -290,6 +291,7 @@ async fn finish_turn(
     request: &ClientRequestId,
 ) -> Result<Turn> {
     let app = change.app;
+    check_limits(&mut change, order.user).await?;
     let reply = start_reply(&mut change, parent, order).await?;
     let client_request_id = Some(request.as_str().to_owned());
     change.record(EventBody::MessagesAdded {
