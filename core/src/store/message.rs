@@ -233,6 +233,13 @@ pub(crate) async fn below_messages(db: &Db, parents: &[MessageId]) -> Result<Vec
     Ok(db.read(SQL).bind_list(parents).all().await?)
 }
 
+/// Whether anything living hangs below a message.
+pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
+    const SQL: &str = "SELECT id FROM message WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1";
+    let row: Option<(MessageId,)> = tx.query(SQL).bind(id).optional().await?;
+    Ok(row.is_some())
+}
+
 /// The living roots of these sessions, in their order.
 pub(crate) async fn roots(db: &Db, sessions: &[SessionId]) -> Result<Vec<Sibling>> {
     const SQL: &str = "

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use skald_base::{
-    Error, Result, Viewer,
+    Error, Result, UserError, UserErrorCode, Viewer,
     graph::{ClientRequestId, TextRule},
     viewer::SignedIn,
 };
@@ -243,6 +243,11 @@ pub async fn restore(
         if parent.deletion_id.is_some() {
             let message = "what it hangs below is deleted too: restore that first";
             return Err(Error::conflict(message).at("input.messageId"));
+        }
+        if parent.status.is_running() {
+            let message = "what it hangs below is being written again: wait for its end";
+            let error = UserError::new(UserErrorCode::ReplyRunning, message);
+            return Err(error.at("input.messageId").into());
         }
     }
     store::message::restore(&mut change.tx, change.session.id, deletion).await?;

@@ -36,6 +36,10 @@ pub async fn retry_reply(
     let message = change.message(id, "input.messageId").await?;
     let failed = store::reply::find(&mut change.tx, id).await?;
     let failed = without_text(&message, failed)?;
+    if store::message::has_children(&mut change.tx, id).await? {
+        let text = "the story went on below the reply: regenerate it instead";
+        return Err(Error::invalid("input.messageId", text));
+    }
     parent_of(&mut change, &message).await?;
     check_limits(&mut change, user.id).await?;
     let wanted = failed.job.model.clone().or_else(|| change.session.settings.story_model.clone());

@@ -108,6 +108,30 @@ async fn only_what_failed_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_reply_below_which_the_story_went_on_stays_as_it_is() {
+    scripted_story(async |world, script| {
+        let (tale, reply) = failed(world, script).await;
+        let (_, onward) = tokio::join!(async { script.call().await.tell("Hello.").await }, async {
+            world.talks(freya(), &tale, "Well?").await
+        });
+        let again = json!({ "messageId": reply });
+        assert_eq!(world.denied(freya(), "retryReply", again.clone()).await, "BAD_USER_INPUT");
+        assert_eq!(world.message(freya(), &reply).await["status"], "FAILED");
+        // What hung below is deleted, and may not come back while the reply is being written.
+        let sent = json!({ "messageId": onward.0["id"] });
+        world.does(freya(), "deleteMessage", sent.clone()).await;
+        world.does(freya(), "retryReply", again).await;
+        let call = script.call().await;
+        let denied = world.denied(freya(), "restoreMessage", sent.clone()).await;
+        assert_eq!(denied, "REPLY_RUNNING");
+        call.tell("Here I am.").await;
+        world.ends(freya(), &reply).await;
+        world.does(freya(), "restoreMessage", sent).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_retry_counts_among_the_running_replies() {
     let plan = || {
         let (llm, script) = scripted();
