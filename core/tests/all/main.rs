@@ -24,6 +24,7 @@ mod fork;
 mod gemini;
 mod graft;
 mod graph;
+mod handover;
 mod harness;
 mod hearing;
 mod impersonation;
