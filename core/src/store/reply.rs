@@ -310,7 +310,7 @@ pub(crate) async fn begin_again(tx: &mut Tx, again: &Reply) -> Result<bool> {
     const SQL: &str = "
         UPDATE reply
         SET attempt = $2, user_id = $3, model = $4, leased_by = $5, leased_until = $6,
-            draft_content = $7, taken_up = 0, stage = 'RECALLING', stop_requested = FALSE, draft_thought = '',
+            draft_content = $7, job = $8, taken_up = 0, stage = 'RECALLING', stop_requested = FALSE, draft_thought = '',
             failure_code = NULL, failure_message = NULL, retry_at = NULL, finish_reason = NULL,
             prompt_tokens = NULL, cached_tokens = NULL, output_tokens = NULL,
             thought_tokens = NULL, cost = NULL, first_text_at = NULL, finished_at = NULL
@@ -318,7 +318,8 @@ pub(crate) async fn begin_again(tx: &mut Tx, again: &Reply) -> Result<bool> {
     let until = now_millis(tx).await? + LEASE_MILLIS;
     let query = tx.query(SQL).bind(again.message_id).bind(again.attempt).bind(again.user_id);
     let query = query.bind(again.model.clone()).bind(again.leased_by).bind(until);
-    Ok(query.bind(again.draft_content.clone()).execute().await? == 1)
+    let query = query.bind(again.draft_content.clone()).bind(again.job.clone());
+    Ok(query.execute().await? == 1)
 }
 
 /// Stores how a reply ended; false if another process has it.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use skald_base::{Viewer, viewer::SignedIn};
 use skald_core::{
     Limits,
     llm::{LlmError, LlmErrorKind},
@@ -127,6 +128,24 @@ async fn a_reply_below_which_the_story_went_on_stays_as_it_is() {
         call.tell("Here I am.").await;
         world.ends(freya(), &reply).await;
         world.does(freya(), "restoreMessage", sent).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_is_asked_for_as_old_as_the_player_says_to_be_now() {
+    scripted_story(async |world, script| {
+        let (_, reply) = failed(world, script).await;
+        let Viewer::User(grown) = freya() else { panic!("a player") };
+        let young = Viewer::User(SignedIn { minor: true, ..grown });
+        world.does(young, "retryReply", json!({ "messageId": reply })).await;
+        let call = script.call().await;
+        assert!(call.request.system_text().contains("not of age"));
+        // Who takes the reply up after a crash reads it too.
+        let young = "SELECT count(*) FROM reply WHERE CAST(job AS TEXT) LIKE '%\"minor\":%true%'";
+        assert_eq!(world.count(young).await, 1);
+        call.tell("Hello.").await;
+        world.ends(freya(), &reply).await;
     })
     .await;
 }
