@@ -21,6 +21,7 @@ use super::{
 use crate::{
     store,
     tree::{self, MessageId},
+    turn,
 };
 
 /// What a message is in the story.
@@ -93,10 +94,18 @@ impl Message {
         if !row.status.is_running() {
             return Ok(Cow::Owned(row));
         }
-        let Some(reply) = ctx.loaders().load(ReplyKey(row.id)).await? else {
-            return Ok(Cow::Owned(row));
+        let (row, reply) = match ctx.loaders().load(ReplyKey(row.id)).await? {
+            // It ended after the message was read.
+            Some(reply) if reply.finished_at.is_some() => {
+                turn::watch::stored(ctx.app(), row.id).await?
+            }
+            reply => (row, reply),
         };
-        Ok(Cow::Owned(with_draft(row, reply.draft_content, reply.draft_thought)))
+        let reply = reply.filter(|_| row.status.is_running());
+        Ok(Cow::Owned(match reply {
+            Some(reply) => with_draft(row, reply.draft_content, reply.draft_thought),
+            None => row,
+        }))
     }
 }
 
