@@ -206,9 +206,6 @@ pub async fn regenerate(
 ) -> Result<Turn> {
     let user = viewer.user()?;
     check_instruction(swipe.instruction.as_deref())?;
-    if let Some(model) = &swipe.model_id {
-        app.check_model("input.modelId", model)?;
-    }
     if swipe.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
         return Err(Error::invalid("input.temperature", "temperature must be between 0 and 2"));
     }
@@ -221,6 +218,7 @@ pub async fn regenerate(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    check_model(app, swipe.model_id.as_deref())?;
     change.expect_head(swipe.expected_head_id)?;
     let original = change.message(swipe.message_id, "input.messageId").await?;
     let speaker = speaker_of(&mut change, &original).await?;
@@ -281,6 +279,12 @@ pub(crate) async fn repeat(app: &App, viewer: &Viewer, made: Made) -> Result<Tur
 
 fn check_instruction(instruction: Option<&str>) -> Result<()> {
     TextRule::optional(16 * 1024).check("input.instruction", instruction.unwrap_or_default())
+}
+
+/// Refuses a model that is not there. Asked after the request id was claimed: a repeat is answered
+/// even if the model has left the server since.
+fn check_model(app: &App, id: Option<&str>) -> Result<()> {
+    id.map_or(Ok(()), |id| app.check_model("input.modelId", id))
 }
 
 /// The end of a turn that makes a reply and nothing else.

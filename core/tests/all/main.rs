@@ -42,6 +42,7 @@ mod providers;
 mod purge;
 mod references;
 mod refusal;
+mod repeat;
 mod resume;
 
 mod script;
