@@ -28,7 +28,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "tree::MessageRole")]
 pub(super) enum MessageRole {
-    /// The player wrote it, as their persona.
+    /// The player says and does it, as their persona: written by hand, or by a model in their name
+    /// (`impersonate`).
     Player,
     /// A character says and does it.
     Character,
