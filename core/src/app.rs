@@ -14,7 +14,7 @@ use crate::{
     library::LibraryFeed,
     llm::{Llm, Model, ModelRole},
     purge, search,
-    session::list::fold_titles,
+    session::{import::Desk, list::fold_titles},
     turn::{flush, recovery, reply::Replies},
 };
 
@@ -46,6 +46,8 @@ pub struct Parts {
     pub calibrations: Calibrations,
     /// Files that players send.
     pub files: Files,
+    /// The imports that this process is at work on.
+    pub imports: Desk,
 }
 
 /// What one player or session may do at once, and how long things are kept.
@@ -117,6 +119,7 @@ impl App {
             replies,
             calibrations,
             files,
+            imports: Desk::default(),
         }))
     }
 

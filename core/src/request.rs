@@ -68,6 +68,12 @@ pub async fn first<T: DeserializeOwned>(tx: &mut Tx, claim: &Claim) -> Result<Op
         .map_err(|error| Error::Internal(format!("client_request.result: {error}")))
 }
 
+/// The same request is being carried out.
+pub fn still_at_work() -> Error {
+    let message = "this request is still being carried out: ask again in a moment";
+    Error::conflict(message).at("input.clientRequestId")
+}
+
 /// The id the client made, checked, or a fresh one.
 pub fn fresh_id<K: Kind>(app: &App, path: &str, wanted: Option<Id<K>>) -> Result<Id<K>> {
     match wanted {

@@ -29,9 +29,18 @@ pub(super) async fn settle(stories: &[Story], within: Duration) -> Result<Option
     Ok(Some(began.elapsed()))
 }
 
+/// How long a client tries again what nobody answers: of a database that was away for a moment
+/// each connection has to fail once before it is replaced.
+const TRIES_FOR: Duration = Duration::from_secs(5);
+
 /// Whether the sign-in outlived the crash: the token that was in use works.
 pub(super) async fn sign_in(story: &mut Story, tally: &mut Tally) {
-    let outcome = story.player.refresh().await;
+    let began = Instant::now();
+    let mut outcome = story.player.refresh().await;
+    while matches!(outcome, Outcome::Unknown) && began.elapsed() < TRIES_FOR {
+        sleep(Duration::from_millis(50)).await;
+        outcome = story.player.refresh().await;
+    }
     let works = matches!(outcome, Outcome::Done(_));
     tally.expect(works, Fault::Lost, || format!("a refresh token is void: {outcome:?}"));
 }

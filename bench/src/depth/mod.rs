@@ -59,12 +59,12 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let mut result = Map::new();
     let mut worst = 0.0_f64;
     for (name, dialect) in [("sqlite", Dialect::Sqlite), ("postgres", Dialect::Postgres)] {
-        let Some(found) = measure(&program, dialect).await? else {
+        let Some((found, outline)) = measure(&program, dialect).await? else {
             say(&format!("{name}: not measured, PostgreSQL is not installed"));
             continue;
         };
         worst = found.iter().flat_map(Row::ratios).fold(worst, f64::max);
-        result.insert(name.into(), table(name, &found));
+        result.insert(name.into(), table(name, &found, outline));
     }
     say(&format!("worst ratio: {worst:.2}"));
     if options.json {
@@ -89,7 +89,7 @@ impl Row {
 }
 
 /// Plays on one database; nothing if it is not there.
-async fn measure(program: &Path, dialect: Dialect) -> Result<Option<Vec<Row>>> {
+async fn measure(program: &Path, dialect: Dialect) -> Result<Option<(Vec<Row>, f64)>> {
     let Some((server, db, _databases)) = start(program, dialect).await? else { return Ok(None) };
     let account = Account::register(client::http()?, &server.url, "freya").await?;
     let mut stories = Vec::new();
@@ -111,7 +111,19 @@ async fn measure(program: &Path, dialect: Dialect) -> Result<Option<Vec<Row>>> {
     db.close().await;
     let begin = |(session, tree)| Play::begin(&account, session, tree);
     let mut plays: Vec<Play> = stories.into_iter().map(begin).collect();
-    alternate(&mut plays).await.map(Some)
+    let rows = alternate(&mut plays).await?;
+    Ok(Some((rows, outline(&plays).await?)))
+}
+
+/// The median of reading a page of the outline of the large sessions, in milliseconds.
+async fn outline(plays: &[Play]) -> Result<f64> {
+    let mut times = Vec::new();
+    for round in 0..WARM_UP + ROUNDS {
+        for play in plays {
+            times.extend(play.outline().await?.filter(|_| round >= WARM_UP));
+        }
+    }
+    Ok(Times::new(times).percentile(50))
 }
 
 /// A server on an empty database, and a way into its stories.
@@ -159,7 +171,7 @@ async fn alternate(plays: &mut [Play]) -> Result<Vec<Row>> {
 }
 
 /// Prints what was found on one database; the same as JSON.
-fn table(database: &str, rows: &[Row]) -> Value {
+fn table(database: &str, rows: &[Row], outline: f64) -> Value {
     let [small, deep, bushy] = CASES.map(|(name, _)| name);
     say(&format!("{database:<30}{small:>16}{deep:>16}{bushy:>18}   (medians, ms)"));
     let mut found = Map::new();
@@ -178,5 +190,7 @@ fn table(database: &str, rows: &[Row]) -> Value {
             "ratio": rounded(row.ratios().fold(0.0, f64::max)) }),
         );
     }
+    say(&format!("{:<30}{outline:>16.2}", "outline of 5,000 nodes"));
+    found.insert("outline of 5,000 nodes".into(), json!({ "median_ms": rounded(outline) }));
     Value::Object(found)
 }

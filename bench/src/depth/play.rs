@@ -25,6 +25,12 @@ const REGENERATE: &str = "mutation ($input: RegenerateReplyInput!) {
 const SELECT: &str = "mutation ($input: SelectMessageInput!) {
     done: selectMessage(input: $input) { session { head { id } } errors { code message } } }";
 
+/// Light nodes on a page of an outline.
+const OUTLINE_NODES: usize = 5_000;
+const OUTLINE: &str = "query ($id: ID!) { session(id: $id) { outline(first: 5000) {
+    nodes { messageId parentId role status excerpt bookmark }
+    pageInfo { hasNextPage endCursor } } } }";
+
 /// What a client does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
@@ -112,6 +118,17 @@ impl Play {
             Act::Leave => self.select(top, end).await,
             Act::Return => self.select(main, self.tree.swipe).await,
         }
+    }
+
+    /// Reads a page of the tree at a glance; nothing if the tree does not fill one.
+    pub(super) async fn outline(&self) -> Result<Option<Duration>> {
+        if self.tree.nodes.len() < OUTLINE_NODES {
+            return Ok(None);
+        }
+        let (answer, took) = self.ask(OUTLINE, json!({ "id": self.session })).await?;
+        let nodes = answer.pointer("/session/outline/nodes").and_then(Value::as_array);
+        ensure!(nodes.map(Vec::len) == Some(OUTLINE_NODES), "not a whole page of the outline");
+        Ok(Some(took))
     }
 
     async fn ask(&self, query: &str, variables: Value) -> Result<(Value, Duration)> {

@@ -43,6 +43,8 @@ pub(super) struct OutlineNode {
     /// The first 120 characters of the text, white space folded; of a text
     /// that is being written, as it was last saved (within 250 ms).
     excerpt: String,
+    /// The name under which it is kept; null if it is not.
+    bookmark: Option<String>,
 }
 
 impl From<outline::OutlineNode> for OutlineNode {
@@ -53,6 +55,7 @@ impl From<outline::OutlineNode> for OutlineNode {
             role: node.role.into(),
             status: node.status.into(),
             excerpt: node.excerpt,
+            bookmark: node.bookmark,
         }
     }
 }

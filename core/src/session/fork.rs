@@ -115,6 +115,7 @@ async fn stock_of(app: &App, viewer: &Viewer, wish: &ForkWish, id: SessionId) ->
         persona_id: source.persona_id,
         cast: cast.into_iter().map(member).collect(),
         forked: Some((source.id, message.id)),
+        copies: Vec::new(),
     })
 }
 

@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::reply::{expired_before, now_millis};
 use crate::{
+    character::CharacterId,
+    library::LibraryNode,
+    persona::PersonaId,
     request::Claim,
     session::{SessionId, graft::LEASE_MILLIS},
     tree::MessageId,
@@ -21,29 +24,44 @@ pub(crate) struct OldText {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Notes that this process makes the session.
+/// Notes that whoever holds the lease makes the session.
 pub(crate) async fn insert(
     tx: &mut Tx,
     session: SessionId,
     claim: &Claim,
-    process: Uuid,
+    lease: Uuid,
 ) -> Result<()> {
     const SQL: &str = "
         INSERT INTO session_graft (session_id, user_id, request_id, leased_by, leased_until)
         VALUES ($1, $2, $3, $4, $5)";
     let until = now_millis(tx).await? + LEASE_MILLIS;
     let query = tx.query(SQL).bind(session).bind(claim.user);
-    let query = query.bind(claim.request.as_str().to_owned()).bind(process).bind(until);
+    let query = query.bind(claim.request.as_str().to_owned()).bind(lease).bind(until);
     query.execute().await?;
     Ok(())
 }
 
-/// Renews the lease; false if another process has taken the session over.
-pub(crate) async fn renew(tx: &mut Tx, session: SessionId, process: Uuid) -> Result<bool> {
+/// Notes whom it was copied for.
+pub(crate) async fn insert_people(
+    tx: &mut Tx,
+    session: SessionId,
+    people: &[LibraryNode],
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO session_graft_person (person_id, session_id) VALUES (..)";
+    for some in by_powers(people) {
+        let insert =
+            tx.query(SQL).bind_rows(2, some, |query, person| query.bind(person.id).bind(session));
+        insert.execute().await?;
+    }
+    Ok(())
+}
+
+/// Renews the lease; false if somebody has taken the session over.
+pub(crate) async fn renew(tx: &mut Tx, session: SessionId, lease: Uuid) -> Result<bool> {
     const SQL: &str = "
         UPDATE session_graft SET leased_until = $3 WHERE session_id = $1 AND leased_by = $2";
     let until = now_millis(tx).await? + LEASE_MILLIS;
-    Ok(tx.query(SQL).bind(session).bind(process).bind(until).execute().await? == 1)
+    Ok(tx.query(SQL).bind(session).bind(lease).bind(until).execute().await? == 1)
 }
 
 /// Whether the session is still being made.
@@ -94,7 +112,7 @@ pub(crate) async fn abandoned(db: &Db, which: Abandoned) -> Result<Vec<SessionId
 pub(crate) async fn take_over(
     db: &Db,
     session: SessionId,
-    process: Uuid,
+    lease: Uuid,
     which: Abandoned,
 ) -> Result<bool> {
     const SQL: &str = "
@@ -102,7 +120,7 @@ pub(crate) async fn take_over(
         WHERE session_id = $1 AND leased_until < $4";
     let before = expired_before(db, which).await?;
     let until = now_millis(&mut db.reader()).await? + LEASE_MILLIS;
-    let query = db.write(SQL).bind(session).bind(process).bind(until).bind(before);
+    let query = db.write(SQL).bind(session).bind(lease).bind(until).bind(before);
     Ok(query.execute().await? == 1)
 }
 
@@ -118,14 +136,47 @@ pub(crate) async fn remove_some(tx: &mut Tx, session: SessionId, limit: i64) -> 
     Ok(tx.query(SQL).bind(session).bind(limit).execute().await?)
 }
 
-/// Removes the session itself and frees the request that asked for it.
-pub(crate) async fn remove_rest(tx: &mut Tx, session: SessionId) -> Result<()> {
+/// Removes the session itself, frees the request that asked for it, and removes the people who were
+/// copied for it; whose it was, and those who are gone.
+pub(crate) async fn remove_rest(
+    tx: &mut Tx,
+    session: SessionId,
+) -> Result<(UserId, Vec<LibraryNode>)> {
+    const OWNER: &str = "SELECT user_id FROM session_graft WHERE session_id = $1";
+    const PEOPLE: &str = "SELECT person_id FROM session_graft_person WHERE session_id = $1";
     const REQUEST: &str = "
         DELETE FROM client_request
         WHERE (user_id, request_id) IN (
             SELECT user_id, request_id FROM session_graft WHERE session_id = $1)";
     const SESSION: &str = "DELETE FROM session WHERE id = $1";
     tx.query(REQUEST).bind(session).execute().await?;
+    let (owner,): (UserId,) = tx.query(OWNER).bind(session).one().await?;
+    let people: Vec<(Uuid,)> = tx.query(PEOPLE).bind(session).all().await?;
+    let people: Vec<Uuid> = people.into_iter().map(|(id,)| id).collect();
     tx.query(SESSION).bind(session).execute().await?;
-    Ok(())
+    Ok((owner, remove_people(tx, &people).await?))
+}
+
+/// Removes personas and characters; not those whom something else knows by now. Gives those who
+/// are gone.
+async fn remove_people(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<LibraryNode>> {
+    const PERSONAS: &str = "
+        DELETE FROM persona
+        WHERE id IN (..)
+            AND NOT EXISTS (SELECT 1 FROM session s WHERE s.persona_id = persona.id)
+            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.author_persona_id = persona.id)
+        RETURNING id";
+    const CHARACTERS: &str = "
+        DELETE FROM character
+        WHERE id IN (..)
+            AND NOT EXISTS (SELECT 1 FROM cast_member c WHERE c.character_id = character.id)
+            AND NOT EXISTS (SELECT 1 FROM message m WHERE m.author_character_id = character.id)
+        RETURNING id";
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let personas: Vec<(PersonaId,)> = tx.query(PERSONAS).bind_list(ids).all().await?;
+    let characters: Vec<(CharacterId,)> = tx.query(CHARACTERS).bind_list(ids).all().await?;
+    let personas = personas.into_iter().map(|(id,)| LibraryNode::from(id));
+    Ok(personas.chain(characters.into_iter().map(|(id,)| LibraryNode::from(id))).collect())
 }

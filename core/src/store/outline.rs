@@ -30,7 +30,7 @@ pub(crate) async fn page(
     limit: i64,
 ) -> Result<Vec<OutlineNode>> {
     const SQL: &str = "
-        SELECT m.id, m.parent_id, m.role, m.created_at,
+        SELECT m.id, m.parent_id, m.role, m.created_at, m.bookmark,
             CASE WHEN m.status = 'PENDING' AND EXISTS (
                 SELECT 1 FROM reply r
                 WHERE r.message_id = m.id AND r.draft_content <> m.content)

@@ -25,6 +25,7 @@ pub struct OutlineNode {
     pub status: MessageStatus,
     pub created_at: DateTime<Utc>,
     pub excerpt: String,
+    pub bookmark: Option<String>,
 }
 
 /// What the living messages of a session add up to.

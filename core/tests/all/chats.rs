@@ -257,3 +257,20 @@ async fn files_of_two_formats_are_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_selected_one_of_very_many_swipes_is_where_the_story_goes_on() {
+    story(async |world| {
+        let swipes: Vec<String> = (0..1500).map(|n| format!("Greeting {n}.")).collect();
+        let greeting = json!({ "name": "Mira", "mes": swipes[1234], "swipes": swipes,
+            "swipe_id": 1234, "original_avatar": "x".repeat(1024 * 1024) });
+        let answer = json!({ "name": "Astrid", "is_user": true, "mes": "Good evening." });
+        let made = import(world, freya(), &[("m", &format!("{greeting}\n{answer}"))]).await;
+        assert_eq!(made["report"]["imported"], 1002);
+        let adapted = notes(&made["report"]["adapted"]);
+        assert!(adapted[0].starts_with("m:1 of more than 1000 swipes"), "{adapted:?}");
+        let (document, messages) = messages(world, freya(), &made).await;
+        assert_eq!(told(&document, &messages), ["Greeting 1234.", "Good evening."]);
+    })
+    .await;
+}

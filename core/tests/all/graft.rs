@@ -1,7 +1,7 @@
 //! Sessions made out of messages from elsewhere: whole, or not there at all.
 
 use serde_json::{Value, json};
-use skald_base::{Error, UserErrorCode, Viewer, graph::ClientRequestId, testing::TestDb};
+use skald_base::{Dialect, Error, UserErrorCode, Viewer, graph::ClientRequestId, testing::TestDb};
 use skald_core::{
     MIGRATIONS,
     request::Claim,
@@ -23,7 +23,15 @@ fn stock(world: &World) -> Stock {
     let settings = Settings { language: "en".into(), ..Settings::default() };
     let cast = vec![Member { character_id: None, name: "Mira".into(), avatar_url: None }];
     let id = world.app.ids.next();
-    Stock { id, mode: SessionMode::Sandbox, settings, persona_id: None, cast, forked: None }
+    Stock {
+        id,
+        mode: SessionMode::Sandbox,
+        settings,
+        persona_id: None,
+        cast,
+        forked: None,
+        copies: Vec::new(),
+    }
 }
 
 async fn open(world: &World, request: &str) -> Result<Opened<u64>, UserErrorCode> {
@@ -234,6 +242,47 @@ async fn a_player_has_few_in_the_making() {
         assert_eq!(open(world, "import-3").await.err(), Some(UserErrorCode::LimitExceeded));
         two.discard().await;
         assert!(open(world, "import-3").await.is_ok());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_taken_over_is_not_finished_even_in_the_same_process() {
+    // Messages cannot be removed for a while: so the removal is caught in the middle.
+    const HOLD: &str =
+        "CREATE TRIGGER hold BEFORE DELETE ON message BEGIN SELECT RAISE(ABORT, 'held'); END";
+    const HELD: &str = "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''held''; END'";
+    const HOLD_LARGE: &str =
+        "CREATE TRIGGER hold BEFORE DELETE ON message FOR EACH ROW EXECUTE FUNCTION held()";
+    const LET_GO: &str = "DROP TRIGGER hold";
+    const LET_GO_LARGE: &str = "DROP TRIGGER hold ON message";
+    story(async |world| {
+        let does = async |sql: &'static str| world.db.write(sql).execute().await.unwrap();
+        let before = remains(world).await;
+        let mut graft = graft(world, "import-1").await;
+        add_line(world, &mut graft, 600).await;
+        let let_go = match world.db.dialect() {
+            Dialect::Sqlite => {
+                does(HOLD).await;
+                LET_GO
+            }
+            Dialect::Postgres => {
+                does(HELD).await;
+                does(HOLD_LARGE).await;
+                LET_GO_LARGE
+            }
+        };
+        // As after a night with the lid closed.
+        does("UPDATE session_graft SET leased_until = 0").await;
+        let taken = "SELECT count(*) FROM session_graft WHERE leased_until > 0";
+        eventually(async || world.count(taken).await == 1).await;
+        let finished = graft.finish(Some(3), &[]).await;
+        assert_eq!(finished.err().map(code), Some(UserErrorCode::Conflict));
+        assert_eq!(sessions(world, freya()).await, json!([]));
+        does(let_go).await;
+        does("UPDATE session_graft SET leased_until = 0").await;
+        eventually(async || remains(world).await == before).await;
     })
     .await;
 }

@@ -27,6 +27,7 @@ mod graph;
 mod handover;
 mod harness;
 mod hearing;
+mod held;
 mod impersonation;
 mod import;
 mod laws;

@@ -6,7 +6,7 @@ use crate::harness::{Tale, World, freya, id, scripted_story, story};
 
 const OUTLINE: &str = "query($id: ID!, $first: Int, $after: String) { session(id: $id) {
     outline(first: $first, after: $after) { totalCount
-        nodes { messageId parentId role status excerpt }
+        nodes { messageId parentId role status excerpt bookmark }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
     stats { messages branches characters tokens { prompt output } cost { amount } } } }";
 
@@ -39,9 +39,11 @@ async fn an_outline_has_every_living_message_in_order() {
         script.call().await.tell("Yes.").await;
         world.ends(freya(), &id(&other["reply"])).await;
 
+        let said = id(&turn["message"]);
+        let keep = json!({ "messageId": said, "name": "The beginning" });
+        world.does(freya(), "bookmarkMessage", keep).await;
         let seen = read(world, &tale, json!({})).await;
         let nodes = seen["outline"]["nodes"].as_array().unwrap();
-        let said = id(&turn["message"]);
         let shape = |node: &Value| (node["messageId"].clone(), node["parentId"].clone());
         assert_eq!(
             nodes.iter().map(shape).collect::<Vec<_>>(),
@@ -58,6 +60,10 @@ async fn an_outline_has_every_living_message_in_order() {
         assert_eq!(
             (&nodes[2]["status"], &nodes[2]["role"]),
             (&json!("COMPLETE"), &json!("CHARACTER"))
+        );
+        assert_eq!(
+            nodes.iter().map(|node| &node["bookmark"]).collect::<Vec<_>>(),
+            [&Value::Null, &json!("The beginning"), &Value::Null, &Value::Null, &Value::Null]
         );
         assert_eq!(seen["outline"]["totalCount"], 5);
         let stats = &seen["stats"];

@@ -134,6 +134,8 @@ pub enum Adapted {
     SwipeMissing,
     /// Empty swipes, or several with the same text, were left out.
     SwipeDropped,
+    /// There were more swipes than are read: the first ones and the selected one were taken.
+    TooManySwipes,
     /// A date could not be read: that of the message above is taken.
     Date,
     /// Pictures and files were left.
@@ -151,6 +153,9 @@ impl Adapted {
             }
             Self::SwipeMissing => "the selected swipe was missing: another one was selected",
             Self::SwipeDropped => "swipes that were empty or said the same were left out",
+            Self::TooManySwipes => {
+                "of more than 1000 swipes the first ones and the selected one were taken"
+            }
             Self::Date => "dates that could not be read were taken from the message above",
             Self::Attachment => "pictures and files were left out",
             Self::Summary => "summaries kept with messages were left out",

@@ -1,6 +1,6 @@
 //! Reading a chat, line by line. Pure.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -12,6 +12,10 @@ use crate::tree::MessageRole;
 
 /// Bytes that one line may have, unless told otherwise.
 pub const MOST_LINE_BYTES: usize = 8 * 1024 * 1024;
+/// Swipes of a message that are read at most, besides the selected one.
+pub(super) const MOST_SWIPES: usize = 1_000;
+/// Values in one line at most: a small line of many would take far more memory than it has bytes.
+const MOST_VALUES: usize = 100_000;
 
 /// The name under which the program speaks for itself.
 const PROGRAM: &str = "SillyTavern System";
@@ -72,6 +76,9 @@ impl Iterator for Reader {
 }
 
 fn read_line(line: &[u8], number: u64, is_first: bool) -> Result<Item, &'static str> {
+    if values(line) > MOST_VALUES {
+        return Err("the line has too many parts");
+    }
     let Ok(value) = serde_json::from_slice::<Value>(line) else {
         return Err("the line is no JSON");
     };
@@ -86,6 +93,21 @@ fn read_line(line: &[u8], number: u64, is_first: bool) -> Result<Item, &'static 
         return Ok(Item::Header(read_header(&mut fields)));
     }
     Err("the line is no message")
+}
+
+/// How many values a line of JSON has at most: before each stands one of these, outside of texts.
+fn values(line: &[u8]) -> usize {
+    let (mut count, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in line {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_text,
+            b'"' => is_text = !is_text,
+            b'[' | b',' | b':' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn read_header(fields: &mut Map<String, Value>) -> Header {
@@ -156,20 +178,25 @@ fn read_versions(
     adapted: &mut Vec<Adapted>,
 ) -> Result<(Vec<Version>, usize), &'static str> {
     let mes = fields.get("mes").and_then(content);
-    let swipes = fields.get("swipes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let swipes = fields.get("swipes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if swipes.len() > MOST_SWIPES {
+        adapted.push(Adapted::TooManySwipes);
+    }
     let infos = fields.get("swipe_info").and_then(Value::as_array);
     let nothing = Map::new();
     let mut versions: Vec<Version> = Vec::new();
-    for (n, swipe) in swipes.iter().enumerate() {
+    let wanted = swipe_id(fields);
+    let is_read = |n: usize| n < MOST_SWIPES || Some(n) == wanted;
+    for (n, swipe) in swipes.iter().enumerate().filter(|(n, _)| is_read(*n)) {
         let info = infos.and_then(|infos| infos.get(n)).and_then(Value::as_object);
         let info = info.unwrap_or(&nothing);
         let info_extra = info.get("extra").and_then(Value::as_object).unwrap_or(&nothing);
         versions.push(version(content(swipe).unwrap_or_default(), info, info_extra, adapted));
     }
     let own = |content, adapted: &mut Vec<Adapted>| version(content, fields, extra, adapted);
-    let wanted = swipe_id(fields);
     // One past the end: another swipe was being written, with dots in the place of its text.
-    let is_begun = !versions.is_empty() && wanted == Some(versions.len());
+    let is_begun = !swipes.is_empty() && wanted == Some(swipes.len());
+    let wanted = wanted.map(|n| if n < swipes.len() { n.min(MOST_SWIPES) } else { n });
     let says_nothing = |mes: &String| mes.trim().is_empty() || (is_begun && mes == "...");
     let selected = match (mes.filter(|mes| !says_nothing(mes)), wanted) {
         (None, wanted) => {
@@ -233,17 +260,10 @@ fn keep_distinct(
     adapted: &mut Vec<Adapted>,
 ) -> Result<(Vec<Version>, usize), &'static str> {
     let before = versions.len();
+    let places = distinct(&versions);
     let mut kept: Vec<Version> = Vec::new();
-    let mut place = None;
-    for (n, version) in versions.into_iter().enumerate() {
-        if version.content.trim().is_empty() {
-            continue;
-        }
-        let found = kept.iter().position(|other| other.content == version.content);
-        let at = found.unwrap_or(kept.len());
-        if n == selected {
-            place = Some(at);
-        }
+    for (n, (version, at)) in versions.into_iter().zip(&places).enumerate() {
+        let Some(at) = *at else { continue };
         match kept.get_mut(at) {
             // The selected one knows more of itself.
             Some(other) if n == selected => *other = version,
@@ -255,7 +275,19 @@ fn keep_distinct(
         adapted.push(Adapted::SwipeDropped);
     }
     let last = kept.len().checked_sub(1).ok_or("the message is empty")?;
+    let place = places.get(selected).copied().flatten();
     Ok((kept, place.unwrap_or(last)))
+}
+
+/// Which of the different texts each version has, by its place among them; none if it is empty.
+fn distinct(versions: &[Version]) -> Vec<Option<usize>> {
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut place_of = |content| {
+        let next = known.len();
+        *known.entry(content).or_insert(next)
+    };
+    let texts = versions.iter().map(|version| version.content.as_str());
+    texts.map(|text| (!text.trim().is_empty()).then(|| place_of(text))).collect()
 }
 
 fn version(

@@ -31,6 +31,7 @@ use std::hash::Hash;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use skald_base::{Error, Result, Tx, UserError, UserErrorCode};
+use uuid::Uuid;
 
 pub(crate) use self::clear::recover;
 use self::{
@@ -41,6 +42,7 @@ use super::{CastMember, Session, SessionId, SessionMode, Settings, change::Sessi
 use crate::{
     app::App,
     character::CharacterId,
+    library::{self, Change, LibraryNode},
     persona::PersonaId,
     request::{self, Claim},
     store::{self, graft::OldText},
@@ -71,6 +73,8 @@ pub struct Stock {
     pub cast: Vec<Member>,
     /// For a fork: the session it comes from, and the message it was forked at.
     pub forked: Option<(SessionId, MessageId)>,
+    /// People who were copied for it in the same transaction: if it comes to nothing, they go.
+    pub copies: Vec<LibraryNode>,
 }
 
 /// A character on stage, perhaps one that is known by its name only.
@@ -128,11 +132,21 @@ pub enum Opened<K: Key> {
     Made(SessionId),
 }
 
+/// What became of the claim of a request that makes a session.
+pub(crate) enum Claimed {
+    /// It is the first: what its session needs can be stored here, then [`Graft::plant`] it.
+    New(Tx),
+    /// It is a repeat: this session was made before.
+    Made(SessionId),
+}
+
 /// A session that is being made.
 pub struct Graft<K: Key> {
     app: App,
     session: Session,
     claim: Claim,
+    /// Of this making alone: this process, too, may have taken it over since.
+    lease: Uuid,
     seats: Seats<K>,
     waiting: Batch,
     is_over: bool,
@@ -188,47 +202,73 @@ impl Stock {
     }
 }
 
+/// Claims the request for a session with this id.
+pub(crate) async fn claim(app: &App, id: SessionId, claim: &Claim) -> Result<Claimed> {
+    let mut tx = app.db.begin().await?;
+    if let Some(first) = request::claim(app, &mut tx, claim, &id).await? {
+        return made_before(&mut tx, first).await.map(Claimed::Made);
+    }
+    store::lock_user(&mut tx, claim.user).await?;
+    let allowed = app.limits.grafts_per_user;
+    if store::graft::count(&mut tx, claim.user).await? >= allowed {
+        let message = format!("at most {allowed} sessions may be forked or imported at once");
+        return Err(UserError::new(UserErrorCode::LimitExceeded, message).into());
+    }
+    Ok(Claimed::New(tx))
+}
+
+/// The session that an earlier request made, once it is whole.
+async fn made_before(tx: &mut Tx, first: SessionId) -> Result<SessionId> {
+    if store::graft::is_growing(tx, first).await? {
+        return Err(request::still_at_work());
+    }
+    Ok(first)
+}
+
+/// A lease that nobody has, neither another process nor another task of this one.
+fn fresh_lease(app: &App) -> Uuid {
+    app.ids.next::<super::SessionKind>().uuid()
+}
+
 impl<K: Key> Graft<K> {
     /// Stores the session, for nobody to see yet; its settings must have been checked.
     pub async fn open(app: &App, stock: Stock, claim: &Claim) -> Result<Opened<K>> {
-        let mut tx = app.db.begin().await?;
-        if let Some(first) = request::claim(app, &mut tx, claim, &stock.id).await? {
-            return Self::opened_before(&mut tx, first).await;
+        match self::claim(app, stock.id, claim).await? {
+            Claimed::New(tx) => Self::plant(app, tx, stock, claim).await.map(Opened::New),
+            Claimed::Made(first) => Ok(Opened::Made(first)),
         }
-        store::lock_user(&mut tx, claim.user).await?;
-        let allowed = app.limits.grafts_per_user;
-        if store::graft::count(&mut tx, claim.user).await? >= allowed {
-            let message = format!("at most {allowed} sessions may be forked or imported at once");
-            return Err(UserError::new(UserErrorCode::LimitExceeded, message).into());
-        }
+    }
+
+    /// Stores the session where its request was claimed, and commits.
+    pub(crate) async fn plant(
+        app: &App,
+        mut tx: Tx,
+        mut stock: Stock,
+        claim: &Claim,
+    ) -> Result<Box<Self>> {
+        let copies = std::mem::take(&mut stock.copies);
         let (session, cast) = stock.plant(app, claim);
         store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
         for member in &cast {
             store::session::insert_cast(&mut tx, member).await?;
         }
-        store::graft::insert(&mut tx, session.id, claim, app.replies.process()).await?;
-        tx.commit().await?;
+        let lease = fresh_lease(app);
+        store::graft::insert(&mut tx, session.id, claim, lease).await?;
+        store::graft::insert_people(&mut tx, session.id, &copies).await?;
+        let added: Vec<_> = copies.into_iter().map(|copy| (copy, Change::Added)).collect();
+        library::commit_any(app, tx, claim.user, &added).await?;
         let (app, claim) = (app.clone(), claim.clone());
         let (seats, waiting) = (Seats::new(), Batch::default());
-        let graft = Self { app, session, claim, seats, waiting, is_over: false };
-        Ok(Opened::New(Box::new(graft)))
+        Ok(Box::new(Self { app, session, claim, lease, seats, waiting, is_over: false }))
     }
 
     /// What an earlier request with this claim made, for who has to read before [`open`](Self::open).
     pub async fn repeat(app: &App, claim: &Claim) -> Result<Option<Opened<K>>> {
         let mut tx = app.db.begin().await?;
         match request::first(&mut tx, claim).await? {
-            Some(first) => Self::opened_before(&mut tx, first).await.map(Some),
+            Some(first) => made_before(&mut tx, first).await.map(|id| Some(Opened::Made(id))),
             None => Ok(None),
         }
-    }
-
-    async fn opened_before(tx: &mut Tx, first: SessionId) -> Result<Opened<K>> {
-        if store::graft::is_growing(tx, first).await? {
-            let message = "this request is still being carried out: ask again in a moment";
-            return Err(Error::conflict(message).at("input.clientRequestId"));
-        }
-        Ok(Opened::Made(first))
     }
 
     /// Adds a message below one that was added before; its new id.
@@ -312,7 +352,7 @@ impl<K: Key> Graft<K> {
     /// Gives up: removes what there is, so that the request can be made again.
     pub async fn discard(mut self) {
         self.is_over = true;
-        clear(&self.app, self.session.id).await;
+        clear(&self.app, self.session.id, self.lease).await;
     }
 
     /// A transaction in which the session is still ours to make.
@@ -321,8 +361,7 @@ impl<K: Key> Graft<K> {
             return Err(Error::conflict("the server is stopping: ask again in a moment"));
         }
         let mut tx = self.app.db.begin().await?;
-        let process = self.app.replies.process();
-        if !store::graft::renew(&mut tx, self.session.id, process).await? {
+        if !store::graft::renew(&mut tx, self.session.id, self.lease).await? {
             return Err(Error::conflict("this took too long and was given up: ask again"));
         }
         Ok(tx)
@@ -347,8 +386,8 @@ impl<K: Key> Drop for Graft<K> {
         if self.is_over || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        let (app, id) = (self.app.clone(), self.session.id);
-        self.app.lifecycle.spawn(async move { clear(&app, id).await });
+        let (app, id, lease) = (self.app.clone(), self.session.id, self.lease);
+        self.app.lifecycle.spawn(async move { clear(&app, id, lease).await });
     }
 }
 

@@ -6,6 +6,7 @@
 //! request asked again gives the session.
 
 mod check;
+mod desk;
 mod document;
 mod native;
 mod people;
@@ -20,8 +21,11 @@ use serde::Serialize;
 use skald_base::{Error, Result, UserError, UserErrorCode, Viewer, graph::ClientRequestId};
 use tokio::sync::oneshot;
 
-pub use self::report::{ImportFormat, Note, Notes, Report};
-use self::{document::Flaw, people::Settled};
+use self::{desk::Admission, document::Flaw};
+pub use self::{
+    desk::Desk,
+    report::{ImportFormat, Note, Notes, Report},
+};
 use super::{Session, SessionId};
 use crate::{
     app::App,
@@ -72,9 +76,12 @@ pub async fn import(
 ) -> Result<Imported> {
     let user = viewer.user()?;
     let claim = Claim::new(user.id, "importSession", request, &wish);
+    let admission = Admission::get(app, &claim);
+    // After it: what an equal request made that was there a moment ago is stored by now.
     if let Some(first) = first(app, &claim).await? {
         return again(app, viewer, first).await;
     }
+    let admission = admission?;
     let sources = sources(app, viewer, &wish.upload_ids).await?;
     let id = request::fresh_id(app, "input.id", wish.id)?;
     let (tell, told) = oneshot::channel();
@@ -82,7 +89,12 @@ pub async fn import(
     let tracker = app.lifecycle.clone();
     // A client may have less patience than a large file takes.
     tracker.spawn(async move {
-        let made = made(&app, &viewer, (wish, id), (sources, claim)).await;
+        let made = match admission.turn().await {
+            Ok(_turn) => made(&app, &viewer, (wish, id), (sources, claim)).await,
+            Err(error) => Err(error),
+        };
+        // Whoever gets the answer may ask for the next at once.
+        drop(admission);
         // Whoever asked may be gone.
         drop(tell.send(made));
     });
@@ -108,8 +120,7 @@ async fn first(app: &App, claim: &Claim) -> Result<Option<SessionId>> {
     let mut tx = app.db.begin().await?;
     let Some(first) = request::first(&mut tx, claim).await? else { return Ok(None) };
     if store::graft::is_growing(&mut tx, first).await? {
-        let message = "this request is still being carried out: ask again in a moment";
-        return Err(Error::conflict(message).at("input.clientRequestId"));
+        return Err(request::still_at_work());
     }
     Ok(Some(first))
 }
@@ -151,28 +162,22 @@ async fn sources(app: &App, viewer: &Viewer, ids: &[UploadId]) -> Result<Vec<Sou
     Ok(sources)
 }
 
-/// What a player is told in the end; if nothing came of it, the copies of people go.
+/// What a player is told in the end, and the files go.
 async fn conclude(
-    (app, viewer): (&App, &Viewer),
+    app: &App,
     sources: &[Source],
-    settled: Settled,
-    (made, report): (Result<Option<Session>>, Report),
+    made: Option<Session>,
+    report: Report,
 ) -> Result<Imported> {
-    let user = viewer.user()?.id;
-    match made {
-        Ok(Some(session)) => {
-            forget(app, sources).await?;
-            Ok(Imported { session: Some(session), report })
-        }
-        Ok(None) => {
-            settled.undo(app, user).await?;
-            Err(Error::conflict("this request was carried out meanwhile: ask again"))
-        }
-        Err(error) => {
-            settled.undo(app, user).await?;
-            Err(error)
-        }
-    }
+    let missing = || Error::conflict("this request was carried out meanwhile: ask again");
+    let session = made.ok_or_else(missing)?;
+    forget(app, sources).await?;
+    Ok(Imported { session: Some(session), report })
+}
+
+/// Between the two readings there came other bytes.
+fn sent_anew() -> Error {
+    Error::conflict("a file was sent anew meanwhile: ask again")
 }
 
 /// When leaves were visited, the last one at the end: only their order is known, and that it was

@@ -16,7 +16,7 @@ use crate::{
     request::Claim,
     session::{
         self, Session, SessionId, Settings,
-        graft::{Graft, Opened, Revision, Scion, Stock},
+        graft::{self, Claimed, Graft, Revision, Scion, Stock},
         native::{GenerationRecord, MessageRecord},
     },
     store,
@@ -56,9 +56,8 @@ pub(super) async fn import(
     if wish.dry_run {
         return Ok(Imported { session: None, report });
     }
-    let settled = people.settle(app, viewer).await?;
-    let made = make(app, viewer, (id, &outline, &settled), (source, &claim, &report)).await;
-    super::conclude((app, viewer), &sources, settled, (made, report)).await
+    let made = make(app, viewer, (id, &outline, people), (source, &claim, &report)).await?;
+    super::conclude(app, &sources, made, report).await
 }
 
 /// Reads a whole document for what is in it and whether it is sound.
@@ -91,10 +90,12 @@ fn note_lost_models(app: &App, settings: &Settings, (file, report): (&str, &mut 
 async fn make(
     app: &App,
     viewer: &Viewer,
-    (id, outline, settled): (SessionId, &Outline, &Settled),
+    (id, outline, people): (SessionId, &Outline, People),
     (source, claim, report): (&Source, &Claim, &Report),
 ) -> Result<Option<Session>> {
     let record = &outline.head.session;
+    let Claimed::New(mut tx) = graft::claim(app, id, claim).await? else { return Ok(None) };
+    let settled = people.settle(app, claim.user, &mut tx).await?;
     let stock = Stock {
         id,
         mode: record.mode,
@@ -102,14 +103,12 @@ async fn make(
         persona_id: settled.player(record.persona),
         cast: settled.cast(&record.cast),
         forked: None,
+        copies: settled.copies(),
     };
-    let mut graft = match Graft::open(app, stock, claim).await? {
-        Opened::Made(_) => return Ok(None),
-        Opened::New(graft) => *graft,
-    };
+    let mut graft = *Graft::plant(app, tx, stock, claim).await?;
     let stored = async {
         store::import::insert(&app.db, id, report, record.created_at).await?;
-        store_messages(app, viewer.user()?, (source, settled), &mut graft).await
+        store_messages(app, viewer.user()?, (source, outline, &settled), &mut graft).await
     };
     if let Err(error) = stored.await {
         graft.discard().await;
@@ -123,7 +122,7 @@ async fn make(
 async fn store_messages(
     app: &App,
     user: SignedIn,
-    (source, settled): (&Source, &Settled),
+    (source, outline, settled): (&Source, &Outline, &Settled),
     graft: &mut Graft<usize>,
 ) -> Result<()> {
     let (send, mut messages) = mpsc::channel::<MessageRecord>(QUEUE);
@@ -135,8 +134,9 @@ async fn store_messages(
         graft.add(scion(app, user, settled, message)).await?;
     }
     let read = reading.await.map_err(|_| Error::Internal("an import broke off".into()))?;
-    // It was sound before: somebody sent another one meanwhile.
-    read.map(drop).map_err(|flaw| super::refuse(source, &flaw))
+    // What was sound before and is not, or is different, was sent meanwhile.
+    let again = read.map_err(|flaw| super::refuse(source, &flaw))?;
+    if again == *outline { Ok(()) } else { Err(super::sent_anew()) }
 }
 
 fn scion(app: &App, user: SignedIn, settled: &Settled, message: MessageRecord) -> Scion<usize> {

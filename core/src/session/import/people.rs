@@ -4,13 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use skald_base::{Result, UserId, Viewer};
+use skald_base::{Result, Tx, UserId, Viewer};
 
 use super::{ImportWish, Report, document::Head};
 use crate::{
     app::App,
     character::{Card, Character, CharacterId, Visibility},
-    library::{self, Change, LibraryNode},
+    library::LibraryNode,
     persona::{Persona, PersonaId, PersonaProfile},
     session::{choose_persona, graft::Member, load_cast, native::CastRecord},
     store,
@@ -28,8 +28,7 @@ pub(super) struct People {
 pub(super) struct Settled {
     personas: Vec<PersonaId>,
     characters: Vec<CharacterId>,
-    new_personas: Vec<PersonaId>,
-    new_characters: Vec<CharacterId>,
+    copies: Vec<LibraryNode>,
     wanted_player: Option<PersonaId>,
     wanted_first: Option<CharacterId>,
 }
@@ -94,20 +93,16 @@ impl People {
         }
     }
 
-    /// Makes the copies.
-    pub(super) async fn settle(self, app: &App, viewer: &Viewer) -> Result<Settled> {
-        let user = viewer.user()?.id;
-        let mut tx = app.db.begin().await?;
-        store::lock_user(&mut tx, user).await?;
+    /// Makes the copies, where the request was claimed: what does not come to be copies nobody.
+    pub(super) async fn settle(self, app: &App, user: UserId, tx: &mut Tx) -> Result<Settled> {
         // A player's first persona is the one that new sessions take.
-        let mut is_default = !store::persona::any(&mut tx, user).await?;
+        let mut is_default = !store::persona::any(tx, user).await?;
         let now = app.clock.now();
         let (wanted_player, wanted_first) = (self.wanted_player, self.wanted_first);
         let mut settled = Settled {
             personas: Vec::new(),
             characters: Vec::new(),
-            new_personas: Vec::new(),
-            new_characters: Vec::new(),
+            copies: Vec::new(),
             wanted_player,
             wanted_first,
         };
@@ -115,7 +110,7 @@ impl People {
             let id = known.unwrap_or_else(|| app.ids.next());
             settled.personas.push(id);
             if known.is_none() {
-                settled.new_personas.push(id);
+                settled.copies.push(id.into());
                 let persona = Persona {
                     id,
                     owner_id: user,
@@ -126,14 +121,14 @@ impl People {
                     updated_at: now,
                     deleted_at: None,
                 };
-                store::persona::insert(&mut tx, &persona).await?;
+                store::persona::insert(tx, &persona).await?;
             }
         }
         for (card, known) in self.characters {
             let id = known.unwrap_or_else(|| app.ids.next());
             settled.characters.push(id);
             if known.is_none() {
-                settled.new_characters.push(id);
+                settled.copies.push(id.into());
                 let character = Character {
                     id,
                     creator_id: Some(user),
@@ -144,10 +139,9 @@ impl People {
                     updated_at: now,
                     deleted_at: None,
                 };
-                store::character::insert(&mut tx, &character).await?;
+                store::character::insert(tx, &character).await?;
             }
         }
-        library::commit_any(app, tx, user, &settled.changes(Change::Added)).await?;
         Ok(settled)
     }
 }
@@ -181,19 +175,8 @@ impl Settled {
         records.iter().enumerate().map(member).collect()
     }
 
-    /// What became of the copies.
-    fn changes(&self, change: Change) -> Vec<(LibraryNode, Change)> {
-        let personas = self.new_personas.iter().map(|id| LibraryNode::from(*id));
-        let characters = self.new_characters.iter().map(|id| LibraryNode::from(*id));
-        personas.chain(characters).map(|node| (node, change)).collect()
-    }
-
-    /// Takes the copies back, since nothing came of it.
-    pub(super) async fn undo(self, app: &App, user: UserId) -> Result<()> {
-        let mut tx = app.db.begin().await?;
-        let Self { new_personas, new_characters, .. } = &self;
-        let gone = store::import::remove_people(&mut tx, new_personas, new_characters).await?;
-        let changes: Vec<_> = gone.into_iter().map(|node| (node, Change::Removed)).collect();
-        library::commit_any(app, tx, user, &changes).await
+    /// Whom the library did not know before.
+    pub(super) fn copies(&self) -> Vec<LibraryNode> {
+        self.copies.clone()
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{Adapted, Header, Item, Version},
+    super::{Adapted, Header, Item, Reader, Version, read::MOST_SWIPES},
     at, read_all, read_in_pieces, read_one, texts,
 };
 use crate::tree::MessageRole;
@@ -236,4 +236,36 @@ fn what_hangs_on_a_message_is_read_or_told() {
     assert_eq!(entry.branches, ["Mira - two"]);
     assert_eq!(entry.adapted, [Adapted::Attachment, Adapted::Summary]);
     assert!(entry.adapted.iter().all(|adapted| !adapted.sentence().is_empty()));
+}
+
+/// What a reader with the usual bounds makes of one line.
+fn read_line(line: &str) -> Item {
+    let mut reader = Reader::default();
+    reader.feed(line.as_bytes());
+    reader.end();
+    reader.next().unwrap()
+}
+
+#[test]
+fn of_very_many_swipes_the_first_and_the_selected_one_are_read() {
+    let swipes: Vec<String> = (0..5000).map(|n| n.to_string()).collect();
+    for mes in [json!("4321"), json!(null)] {
+        let line = json!({ "mes": mes, "swipes": swipes, "swipe_id": 4321 }).to_string();
+        let Item::Entry { entry, .. } = read_line(&line) else { panic!("no message") };
+        assert_eq!((entry.versions.len(), entry.selected), (MOST_SWIPES + 1, MOST_SWIPES));
+        assert_eq!(entry.versions[MOST_SWIPES].content, "4321");
+        assert_eq!(entry.versions[MOST_SWIPES - 1].content, "999");
+        assert_eq!(entry.adapted, [Adapted::TooManySwipes]);
+    }
+}
+
+#[test]
+fn a_line_of_very_many_values_is_skipped() {
+    let zeros = "0,".repeat(200_000);
+    let line = format!("{{\"mes\":\"x\",\"a\":[{zeros}0]}}");
+    let skipped = Item::Skipped { line: 1, reason: "the line has too many parts" };
+    assert_eq!(read_line(&line), skipped);
+    // Not if they are in a text.
+    let line = json!({ "mes": format!("\\\"{zeros}") }).to_string();
+    assert!(matches!(read_line(&line), Item::Entry { .. }));
 }

@@ -11,6 +11,8 @@ use crate::{
 const TEXT_BYTES: usize = 1024 * 1024;
 /// Bytes of a name at most, as for those that a player gives.
 const NAME_BYTES: usize = 200;
+/// Bytes of the address of a picture at most: it is kept with each alternative of a message.
+const AVATAR_BYTES: usize = 2048;
 
 const NAMELESS: &str = "a message without a name got one";
 const CUT: &str = "a name that was too long was cut";
@@ -59,6 +61,8 @@ pub(super) fn fit(
         entry.speaker.name = names.for_role(entry.speaker.role);
         notes.push(NAMELESS);
     }
+    // It only tells people of one name apart.
+    entry.speaker.avatar = entry.speaker.avatar.filter(|avatar| avatar.len() <= AVATAR_BYTES);
     if let Some(bookmark) = entry.bookmark.take() {
         let (name, change) = short(&bookmark);
         entry.bookmark = Some(name).filter(|name| !name.is_empty());
@@ -156,6 +160,12 @@ mod tests {
         assert_eq!((&fitting.versions[0].thought, &fitting.bookmark), (&None, &None));
         assert_eq!(fitting.versions[0].sent_at, None);
         assert_eq!(notes.len(), 3, "{notes:?}");
+        let huge = "x".repeat(4 * 1024 * 1024);
+        for (avatar, expected) in [("mira.png", Some("mira.png")), (&*huge, None)] {
+            let message = json!({ "mes": "x", "name": "M", "original_avatar": avatar });
+            let (fitting, _) = fit(entry(&message), &names).unwrap();
+            assert_eq!(fitting.speaker.avatar.as_deref(), expected);
+        }
         let long = json!({ "mes": "x".repeat(TEXT_BYTES + 1), "name": "M" });
         assert!(fit(entry(&long), &names).is_err());
     }

@@ -18,14 +18,17 @@ use self::{
     survey::{Survey, survey},
     walk::{Found, walk},
 };
-use super::{ImportWish, Imported, Source, people::Settled};
+use super::{
+    ImportWish, Imported, Source,
+    people::{People, Settled},
+};
 use crate::{
     app::App,
     interchange::silly_tavern::{Node, scion},
     request::Claim,
     session::{
         self, Session, SessionId, SessionMode, Settings,
-        graft::{Graft, Member, Opened, Stock},
+        graft::{self, Claimed, Graft, Member, Stock},
     },
     store,
     tree::{Author, MessageRole},
@@ -58,10 +61,8 @@ pub(super) async fn import(
     if wish.dry_run {
         return Ok(Imported { session: None, report });
     }
-    let settled = people.settle(app, viewer).await?;
-    let company = Company { survey, settled, faces };
-    let made = make(app, viewer, (id, &company), (&sources, &claim)).await;
-    super::conclude((app, viewer), &sources, company.settled, (made, report)).await
+    let made = make(app, viewer, (id, survey, people, faces), (&sources, &claim)).await?;
+    super::conclude(app, &sources, made, report).await
 }
 
 /// What a reading of the files gave.
@@ -80,10 +81,13 @@ fn finished<T>(
 async fn make(
     app: &App,
     viewer: &Viewer,
-    (id, company): (SessionId, &Company),
+    (id, survey, people, faces): (SessionId, Survey, People, Faces),
     (sources, claim): (&[Source], &Claim),
 ) -> Result<Option<Session>> {
-    let Company { survey, settled, .. } = company;
+    let Claimed::New(mut tx) = graft::claim(app, id, claim).await? else { return Ok(None) };
+    let settled = people.settle(app, claim.user, &mut tx).await?;
+    let company = Company { survey, settled, faces };
+    let Company { survey, settled, .. } = &company;
     let stock = Stock {
         id,
         mode: SessionMode::Sandbox,
@@ -91,16 +95,14 @@ async fn make(
         persona_id: settled.persona(Some(0)),
         cast: company.members(),
         forked: None,
+        copies: settled.copies(),
     };
-    let mut graft = match Graft::open(app, stock, claim).await? {
-        Opened::Made(_) => return Ok(None),
-        Opened::New(graft) => *graft,
-    };
+    let mut graft = *Graft::plant(app, tx, stock, claim).await?;
     let began_at = survey.began_at.unwrap_or_else(|| app.clock.now());
     let stored = async {
         store::import::insert(&app.db, id, &survey.report, began_at).await?;
         let user = viewer.user()?;
-        store_messages(app, user, (sources, began_at), (company, &mut graft)).await
+        store_messages(app, user, (sources, began_at), (&company, &mut graft)).await
     };
     if let Err(error) = stored.await {
         graft.discard().await;
@@ -134,7 +136,7 @@ async fn store_messages(
     }
     let ends = finished(sources, reading.await)?;
     if ends != company.survey.ends || graft.len() != company.survey.report.messages {
-        return Err(Error::conflict("a file was sent anew meanwhile: ask again"));
+        return Err(super::sent_anew());
     }
     Ok(())
 }
