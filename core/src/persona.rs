@@ -182,7 +182,7 @@ pub async fn update(
 pub async fn delete(app: &App, viewer: &Viewer, id: PersonaId) -> Result<PersonaId> {
     let user = viewer.user()?;
     let mut tx = app.db.begin().await?;
-    let found = store::persona::lock(&mut tx, id, user.id).await?;
+    let found = store::persona::lock_to_delete(&mut tx, id, user.id).await?;
     found.ok_or_else(|| Error::not_found("persona").at("input.id"))?;
     store::persona::delete(&mut tx, id, app.clock.now()).await?;
     library::commit(app, tx, user.id, &[(id.into(), Change::Removed)]).await?;

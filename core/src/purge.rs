@@ -116,13 +116,7 @@ macro_rules! in_batches {
 /// Erases what was deleted before a moment, and what belongs to it.
 async fn erase_old(app: &App, before: DateTime<Utc>, erased: &mut Erased) -> Result<()> {
     for session in store::sessions_with_deleted(&app.db, before).await? {
-        let messages = in_batches!(app, erase_messages(app, session, before));
-        if messages > 0 {
-            erased.messages += messages;
-            // Its log tells of what is gone: whoever comes back reads the session again.
-            erased.events += cut_log(app, session, i64::MAX).await?;
-            erased.blocks += in_batches!(app, erase_blocks(app, session));
-        }
+        erase_deleted(app, session, before, erased).await?;
     }
     for session in store::deleted_sessions(&app.db, before).await? {
         erase_session(app, session, before, erased).await?;
@@ -138,12 +132,36 @@ async fn erase_old(app: &App, before: DateTime<Utc>, erased: &mut Erased) -> Res
     Ok(())
 }
 
+/// Erases what a session says of messages that were deleted before a moment, and then them.
+///
+/// They go last: as long as one of them is there, the next run begins here again.
+async fn erase_deleted(
+    app: &App,
+    session: SessionId,
+    before: DateTime<Utc>,
+    erased: &mut Erased,
+) -> Result<()> {
+    let Some(tx) = lock_unwritten(app, session, before).await? else { return Ok(()) };
+    drop(tx);
+    // Its log tells of them: whoever comes back reads the session again.
+    erased.events += cut_log(app, session, i64::MAX).await?;
+    in_batches!(app, erase_plans(app, session, before));
+    erased.blocks += in_batches!(app, erase_blocks(app, session));
+    erased.messages += in_batches!(app, erase_messages(app, session, before));
+    Ok(())
+}
+
+/// Erases a batch of the plans of prompts of messages that were deleted before a moment.
+async fn erase_plans(app: &App, session: SessionId, before: DateTime<Utc>) -> Result<u64> {
+    let Some(mut tx) = lock_unwritten(app, session, before).await? else { return Ok(0) };
+    let count = store::erase_deleted_plans(&mut tx, session, before).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
 /// Erases a batch of messages of a session that were deleted before a moment, the deepest first.
 async fn erase_messages(app: &App, session: SessionId, before: DateTime<Utc>) -> Result<u64> {
-    let Some(mut tx) = lock(app, session).await? else { return Ok(0) };
-    if store::writes_deleted(&mut tx, session, before).await? {
-        return Ok(0);
-    }
+    let Some(mut tx) = lock_unwritten(app, session, before).await? else { return Ok(0) };
     let count = store::erase_deepest_deleted(&mut tx, session, before).await?;
     tx.commit().await?;
     Ok(count)
@@ -198,6 +216,17 @@ async fn lock(app: &App, session: SessionId) -> Result<Option<Tx>> {
     let mut tx = app.db.begin().await?;
     let found = crate::store::session::lock_any(&mut tx, session).await?;
     Ok(found.map(|_| tx))
+}
+
+/// The same, if nobody writes what was deleted in it before a moment.
+async fn lock_unwritten(
+    app: &App,
+    session: SessionId,
+    before: DateTime<Utc>,
+) -> Result<Option<Tx>> {
+    let Some(mut tx) = lock(app, session).await? else { return Ok(None) };
+    let is_written = store::writes_deleted(&mut tx, session, before).await?;
+    Ok((!is_written).then_some(tx))
 }
 
 /// The same, if the session was deleted before a moment and nobody writes in it.

@@ -74,7 +74,7 @@ pub enum EventBody {
         /// The reply's message.
         message: MessageId,
     },
-    /// A reply ended without text.
+    /// A reply ended without a word of its own.
     ReplyFailed {
         /// The reply's message.
         message: MessageId,

@@ -19,6 +19,9 @@ use crate::{
 /// One entity for all of them, so that a cache has one counter to update.
 pub(super) struct Alternatives(pub(super) AlternativesKey);
 
+/// Ids in `Alternatives.messageIds` at most.
+const MAX_IDS: usize = 1000;
+
 const PLAYER_ALTERNATIVES: &str = "alternatives_player";
 const STORY_ALTERNATIVES: &str = "alternatives_story";
 
@@ -71,10 +74,12 @@ impl Alternatives {
         Ok(i32::try_from(ids.len()).unwrap_or(i32::MAX))
     }
 
-    /// Their ids, in order of creation.
+    /// Their ids, in order of creation; the first 1,000. If `count` says that there are more, the
+    /// rest come with `messages`. Counts as ten fields in the complexity of a query.
+    #[graphql(complexity = 10)]
     async fn message_ids(&self, ctx: &Context<'_>) -> Result<Vec<ID>> {
         let ids = ctx.loaders().load(self.0).await?.unwrap_or_default();
-        Ok(ids.into_iter().map(ID::from).collect())
+        Ok(ids.into_iter().take(MAX_IDS).map(ID::from).collect())
     }
 
     /// The messages themselves, in order of creation; 20 a page unless told

@@ -11,7 +11,7 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, cost, forward, page, total},
+    connection::{Page, change, counted_cost, forward, page, total},
     context::Graph,
     stale::as_it_is,
     user::UserRef,
@@ -174,7 +174,7 @@ impl CharacterQuery {
 
     /// The public catalogue and your own characters, newest first; 20 a page
     /// unless told otherwise, 100 at most.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
     async fn characters(
         &self,
         ctx: &Context<'_>,

@@ -39,6 +39,11 @@ pub(super) fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize
     1 + size.unwrap_or(DEFAULT_PAGE).min(MAX_PAGE) * child
 }
 
+/// The same where the whole length may be asked for, which is read apart, even beside no nodes.
+pub(super) fn counted_cost(first: Option<i32>, child: usize) -> usize {
+    9 + cost(first, None, child)
+}
+
 /// The whole count, if the client asked for `totalCount`.
 pub(super) async fn total<T: Into<Option<i64>>>(
     ctx: &Context<'_>,

@@ -32,9 +32,13 @@ pub(super) enum ReplyChannel {
     Thought,
 }
 
-/// Defines an event type: the fields of every session event, and its own.
+/// Defines an event type: the fields of every session event, and its own. Lists that may be long
+/// come last: each costs as much as ten of what it holds.
 macro_rules! event {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+    (
+        $(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }
+        $(lists { $($(#[$list_doc:meta])* $list:ident: $list_type:ty,)* })?
+    ) => {
         $(#[$doc])*
         #[derive(SimpleObject)]
         #[graphql(complex)]
@@ -46,6 +50,8 @@ macro_rules! event {
             #[graphql(skip)]
             session_id: SessionId,
             $($(#[$field_doc])* $field: $type,)*
+            $($($(#[$list_doc])* #[graphql(complexity = "1 + 10 * child_complexity")]
+                $list: $list_type,)*)?
         }
 
         #[ComplexObject]
@@ -164,9 +170,11 @@ event! {
     MessagesRestored {
         /// The topmost restored message.
         root: Message,
+    }
+    lists {
         /// What stands there now, from `root` down, parents before children; the first
         /// 100 of them. If there are 100, a view of the whole tree reads
-        /// `Session.messages` again.
+        /// `Session.messages` again. Ten messages count in the complexity.
         messages: Vec<Message>,
     }
 }
@@ -177,10 +185,13 @@ event! {
         head: Option<Message>,
         /// The last message that the old and the new path share; null if none.
         fork: Option<Message>,
-        /// The messages of the new path below `fork`, in order; the last 100 of them.
-        branch: Vec<Message>,
         /// The request that moved it: yours, if you know it.
         client_request_id: Option<String>,
+    }
+    lists {
+        /// The messages of the new path below `fork`, in order; the last 100 of them. Ten
+        /// messages count in the complexity.
+        branch: Vec<Message>,
     }
 }
 event! {

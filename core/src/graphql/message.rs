@@ -21,13 +21,15 @@ use super::{
 use crate::{
     store,
     tree::{self, MessageId},
+    turn,
 };
 
 /// What a message is in the story.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "tree::MessageRole")]
 pub(super) enum MessageRole {
-    /// The player wrote it, as their persona.
+    /// The player says and does it, as their persona: written by hand, or by a model in their name
+    /// (`impersonate`).
     Player,
     /// A character says and does it.
     Character,
@@ -93,10 +95,18 @@ impl Message {
         if !row.status.is_running() {
             return Ok(Cow::Owned(row));
         }
-        let Some(reply) = ctx.loaders().load(ReplyKey(row.id)).await? else {
-            return Ok(Cow::Owned(row));
+        let (row, reply) = match ctx.loaders().load(ReplyKey(row.id)).await? {
+            // It ended after the message was read.
+            Some(reply) if reply.finished_at.is_some() => {
+                turn::watch::stored(ctx.app(), row.id).await?
+            }
+            reply => (row, reply),
         };
-        Ok(Cow::Owned(with_draft(row, reply.draft_content, reply.draft_thought)))
+        let reply = reply.filter(|_| row.status.is_running());
+        Ok(Cow::Owned(match reply {
+            Some(reply) => with_draft(row, reply.draft_content, reply.draft_thought),
+            None => row,
+        }))
     }
 }
 

@@ -60,10 +60,10 @@ impl From<outline::OutlineNode> for OutlineNode {
     }
 }
 
-/// What a page costs in complexity: a hundred light nodes count as one.
+/// What a page costs in complexity: a hundred light nodes count as one, a count as ten fields.
 pub(super) fn outline_cost(first: Option<i32>, child: usize) -> usize {
     let size = first.and_then(|size| usize::try_from(size).ok()).unwrap_or(MAX_OUTLINE);
-    1 + size.min(MAX_OUTLINE).div_ceil(100) * child
+    10 + size.min(MAX_OUTLINE).div_ceil(100) * child
 }
 
 /// A page of this session's outline.
@@ -136,8 +136,9 @@ mod tests {
     #[test]
     fn a_whole_page_passes_the_usual_limit() {
         // Everything that an outline has is twelve fields; the usual limit is 5,000.
-        assert_eq!(outline_cost(None, 12), 601);
-        assert_eq!(outline_cost(Some(100), 12), 13);
+        assert_eq!(outline_cost(None, 12), 610);
+        assert_eq!(outline_cost(Some(100), 12), 22);
+        assert_eq!(outline_cost(Some(0), 12), 10);
         assert!(outline_cost(Some(i32::MAX), 90) < 5_000);
     }
 }

@@ -11,7 +11,7 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, cost, forward, page, total},
+    connection::{Page, change, counted_cost, forward, page, total},
     context::Graph,
     stale::as_it_is,
 };
@@ -109,7 +109,7 @@ impl PersonaQuery {
     }
 
     /// Your personas, oldest first; 20 a page unless told otherwise, 100 at most.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
     async fn personas(
         &self,
         ctx: &Context<'_>,

@@ -87,9 +87,20 @@ pub(super) async fn search_page(
     request: PageArguments,
 ) -> Result<Page<SearchHit>> {
     let search = Search::new(session.id, text)?;
-    let slice = search.page(ctx.app(), &request.check_forward()?).await?;
+    let mut slice = search.page(ctx.app(), &request.check_forward()?).await?;
+    if is_explained(ctx) {
+        slice = search.explain(ctx.app(), slice).await?;
+    }
     let total = total(ctx, search.count(ctx.app())).await?;
     let head = session.head_id;
     let slice = slice.map(|hit| SearchHit { hit, head });
     Ok(page(slice, total, |found| found.hit.number.to_string()))
+}
+
+/// Whether the client wants to know why texts were found.
+fn is_explained(ctx: &Context<'_>) -> bool {
+    let field = ctx.look_ahead();
+    [field.field("nodes"), field.field("edges").field("node")]
+        .iter()
+        .any(|hit| hit.field("snippet").exists() || hit.field("highlights").exists())
 }

@@ -12,7 +12,7 @@ use skald_base::{
 
 use super::{
     character::Character,
-    connection::{Page, change, cost, forward, page, total},
+    connection::{Page, change, cost, counted_cost, forward, page, total},
     context::Graph,
     loaders::{CastKey, PathKey, RunningKey, TagsKey, UsageKey},
     message::Message,
@@ -202,7 +202,7 @@ impl Session {
     }
 
     /// The whole tree, flat, in order of creation; deleted messages left out.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
     async fn messages(
         &self,
         ctx: &Context<'_>,
@@ -247,7 +247,7 @@ impl Session {
     /// written are left out. A text without a word, or of more than 500 bytes,
     /// is refused with `BAD_USER_INPUT`. More than 1,000 hits are not counted:
     /// `totalCount` is null then.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
     async fn search(
         &self,
         ctx: &Context<'_>,
@@ -260,7 +260,7 @@ impl Session {
 
     /// The messages that you keep under a name, in order of their creation; deleted ones left
     /// out. 20 a page unless told otherwise, 100 at most.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
     async fn bookmarks(
         &self,
         ctx: &Context<'_>,

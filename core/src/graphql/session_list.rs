@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, Result};
 use skald_base::graph::parse_optional_id;
 
 use super::{
-    connection::{Page, cost, forward, page, total},
+    connection::{Page, counted_cost, forward, page, total},
     context::Graph,
     session::{Session, SessionMode},
 };
@@ -72,7 +72,7 @@ impl SessionListQuery {
     /// away and those deleted are left out unless you ask for them. 20 a page
     /// unless told otherwise, 100 at most. A cursor belongs to its order: in
     /// another one it is `BAD_USER_INPUT`.
-    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "they are the graph's")]
     async fn sessions(
         &self,

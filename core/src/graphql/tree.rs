@@ -171,7 +171,9 @@ impl MessageMutation {
         message_payload(ctx, &input.message_id, outcome).await
     }
 
-    /// Undo the deletion that took this message, whole; the head moves there.
+    /// Undo the deletion that took this message, whole; the head moves there. Refused with
+    /// `CONFLICT` while what it hangs below is deleted, with `REPLY_RUNNING` while that is being
+    /// written again.
     async fn restore_message(
         &self,
         ctx: &Context<'_>,

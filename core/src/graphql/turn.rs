@@ -251,6 +251,8 @@ impl ReplyMutation {
     }
 
     /// Try a failed reply once more: the same message, the next attempt. The head does not move.
+    /// One below which the story went on, or that was edited since, is refused with
+    /// `BAD_USER_INPUT`: regenerate it instead.
     async fn retry_reply(
         &self,
         ctx: &Context<'_>,

@@ -36,7 +36,7 @@ pub struct Hit {
     pub number: i64,
     /// The message.
     pub message: Message,
-    /// Why it was found.
+    /// Why it was found; empty before it is [explained](Search::explain).
     pub snippet: Snippet,
 }
 
@@ -63,9 +63,21 @@ impl Search {
         let window = (after.unwrap_or(i64::MAX), page.limit());
         let found = store::search::page(&app.db, self.session, &self.query, window).await?;
         Ok(page.cut(found).map(|found| {
-            let snippet = Snippet::of(&found.message.content, &self.query);
-            Hit { number: found.number, message: found.message, snippet }
+            let (number, message) = (found.number, found.message);
+            Hit { number, message, snippet: Snippet::default() }
         }))
+    }
+
+    /// Why they were found. Long texts take a while: on a thread where nobody waits for it.
+    pub async fn explain(&self, app: &App, hits: Slice<Hit>) -> Result<Slice<Hit>> {
+        let query = self.query.clone();
+        let reading = app.lifecycle.tasks().spawn_blocking(move || {
+            hits.map(|hit| {
+                let snippet = Snippet::of(&hit.message.content, &query);
+                Hit { snippet, ..hit }
+            })
+        });
+        reading.await.map_err(|_| Error::Internal("a search could not be explained".into()))
     }
 
     /// How many hits there are; not known where there are more than [`MOST_COUNTED`].

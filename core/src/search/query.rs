@@ -2,7 +2,7 @@
 //!
 //! Whatever is typed is a query: nothing in it is syntax but a pair of quotation marks.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use crate::text::{self, Word};
 
@@ -76,13 +76,26 @@ impl Query {
 
     /// Where a text with these words holds parts of the query, in order.
     pub(crate) fn matches(&self, words: &[Word]) -> Vec<Match> {
+        // So that a word is not compared with every part: there may be hundreds.
+        let mut rows: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut begun = Vec::new();
+        for (part, wanted) in self.0.iter().enumerate() {
+            match wanted {
+                Part::Row(terms) => {
+                    let first = terms.first().map(String::as_str).unwrap_or_default();
+                    rows.entry(first).or_default().push(part);
+                }
+                Part::Begun { .. } => begun.push(part),
+            }
+        }
         let mut matches = Vec::new();
-        for start in 0..words.len() {
-            for (part, wanted) in self.0.iter().enumerate() {
-                let length = wanted.length();
-                let found = words.get(start..start + length);
-                if found.is_some_and(|found| wanted.is(found)) {
-                    matches.push(Match { words: start..start + length, part });
+        for (start, word) in words.iter().enumerate() {
+            let rows = rows.get(word.term.as_str()).into_iter().flatten();
+            for part in rows.chain(&begun).copied() {
+                let Some(wanted) = self.0.get(part) else { continue };
+                let range = start..start + wanted.length();
+                if words.get(range.clone()).is_some_and(|found| wanted.is(found)) {
+                    matches.push(Match { words: range, part });
                 }
             }
         }

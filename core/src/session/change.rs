@@ -52,23 +52,23 @@ impl<'a> SessionChange<'a> {
         let mut tx = app.db.begin().await?;
         let found = store::session::lock(&mut tx, id, user.id).await?;
         let session = found.ok_or_else(|| Error::not_found("session"))?;
-        Ok(Self::resume(app, tx, session))
+        Ok(Self::of_locked(app, tx, session))
     }
 
     /// Locks a session for the end of a reply, which no viewer asks for.
     pub async fn open_for_reply(app: &'a App, id: SessionId) -> Result<Option<Self>> {
         let mut tx = app.db.begin().await?;
         let found = store::session::lock_any(&mut tx, id).await?;
-        Ok(found.map(|session| Self::resume(app, tx, session)))
+        Ok(found.map(|session| Self::of_locked(app, tx, session)))
     }
 
-    /// Goes on in a transaction that already holds the session.
-    pub fn resume(app: &'a App, tx: Tx, session: Session) -> Self {
-        let was = match &session {
-            session if session.deleted_at.is_some() => Was::Deleted,
-            session if session.last_sequence == 0 => Was::New,
-            _ => Was::Listed,
-        };
+    /// The first change of a session, in the transaction that lets its owner see it.
+    pub fn begin(app: &'a App, tx: Tx, session: Session) -> Self {
+        Self { app, tx, session, events: Vec::new(), was: Was::New }
+    }
+
+    fn of_locked(app: &'a App, tx: Tx, session: Session) -> Self {
+        let was = if session.deleted_at.is_some() { Was::Deleted } else { Was::Listed };
         Self { app, tx, session, events: Vec::new(), was }
     }
 

@@ -186,7 +186,6 @@ pub async fn create(
     request: &ClientRequestId,
 ) -> Result<Session> {
     let user = viewer.user()?;
-    new.settings.check(app, &Settings::default())?;
     let id = request::fresh_id(app, "input.id", new.id)?;
     let claim = request::Claim::new(user.id, "createSession", request, &new);
     let mut tx = app.db.begin().await?;
@@ -194,6 +193,8 @@ pub async fn create(
         drop(tx);
         return get(app, viewer, first).await;
     }
+    // A repeat is answered even if a model has left the server since.
+    new.settings.check(app, &Settings::default())?;
     let persona = choose_persona(&mut tx, viewer, new.persona_id).await?;
     let cast = load_cast(&mut tx, viewer, &new.character_ids).await?;
     let now = app.clock.now();
@@ -220,7 +221,7 @@ pub async fn create(
     for (position, character) in (0..).zip(&cast) {
         store::session::insert_cast(&mut tx, &cast_member(id, position, character)).await?;
     }
-    let mut change = SessionChange::resume(app, tx, session);
+    let mut change = SessionChange::begin(app, tx, session);
     greet(&mut change, &persona, &cast).await?;
     change.commit().await
 }

@@ -115,13 +115,14 @@ pub(crate) async fn find_any(
     Ok(source.sql(SQL).bind(id).optional().await?)
 }
 
+/// Lets nobody else change a character; stories with it go on.
 pub(crate) async fn lock(tx: &mut Tx, id: CharacterId) -> Result<Option<Character>> {
     const SQLITE: &str =
         concat!("SELECT ", columns!(), " FROM character WHERE id = $1 AND deleted_at IS NULL");
     const POSTGRES: &str = concat!(
         "SELECT ",
         columns!(),
-        " FROM character WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
+        " FROM character WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"
     );
     let sql = tx.pick(SQLITE, POSTGRES);
     Ok(tx.query(sql).bind(id).optional().await?)

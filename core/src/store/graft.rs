@@ -99,25 +99,6 @@ pub(crate) async fn insert_revisions(tx: &mut Tx, texts: &[OldText]) -> Result<(
     Ok(())
 }
 
-/// Stores the leaves that were visited; one that is known already stays as it is.
-pub(crate) async fn insert_tips(
-    tx: &mut Tx,
-    session: SessionId,
-    tips: &[(MessageId, DateTime<Utc>)],
-) -> Result<()> {
-    const SQL: &str = "
-        INSERT INTO branch_tip (session_id, leaf_id, visited_at)
-        VALUES (..)
-        ON CONFLICT (session_id, leaf_id) DO NOTHING";
-    for some in by_powers(tips) {
-        let insert = tx
-            .query(SQL)
-            .bind_rows(3, some, |query, (leaf, at)| query.bind(session).bind(*leaf).bind(*at));
-        insert.execute().await?;
-    }
-    Ok(())
-}
-
 /// The sessions whose making nobody goes on with.
 pub(crate) async fn abandoned(db: &Db, which: Abandoned) -> Result<Vec<SessionId>> {
     const SQL: &str = "

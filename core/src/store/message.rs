@@ -233,6 +233,13 @@ pub(crate) async fn below_messages(db: &Db, parents: &[MessageId]) -> Result<Vec
     Ok(db.read(SQL).bind_list(parents).all().await?)
 }
 
+/// Whether anything living hangs below a message.
+pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
+    const SQL: &str = "SELECT id FROM message WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1";
+    let row: Option<(MessageId,)> = tx.query(SQL).bind(id).optional().await?;
+    Ok(row.is_some())
+}
+
 /// The living roots of these sessions, in their order.
 pub(crate) async fn roots(db: &Db, sessions: &[SessionId]) -> Result<Vec<Sibling>> {
     const SQL: &str = "
@@ -384,11 +391,11 @@ pub(crate) async fn revise(
     super::search::index(tx, (message.session_id, message.id), content).await
 }
 
-/// A failed reply is asked for again: nothing of the failed attempt is left.
+/// A failed reply is asked for again: nothing of the failed attempt is left, nor found.
 pub(crate) async fn begin_again(tx: &mut Tx, id: MessageId) -> Result<()> {
     const SQL: &str = "UPDATE message SET status = 'PENDING', thought = NULL WHERE id = $1";
     tx.query(SQL).bind(id).execute().await?;
-    Ok(())
+    super::search::forget(tx, id).await
 }
 
 /// A former text of a message.

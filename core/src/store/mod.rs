@@ -31,6 +31,10 @@ use skald_base::{Dialect, Result, Tx, UserId};
 /// Makes changes that count or compare things of one user wait for each other.
 ///
 /// Rows cannot be locked before they exist. SQLite has one writer and needs nothing.
+///
+/// Locks are taken in one order, so that nobody waits in a circle: the session, the user, then
+/// what is stored, for that holds the rows it names (personas, characters, sessions), and the
+/// user's library last.
 pub(crate) async fn lock_user(tx: &mut Tx, user: UserId) -> Result<()> {
     const SQL: &str = "SELECT pg_advisory_xact_lock($1)";
     if tx.dialect() == Dialect::Postgres {

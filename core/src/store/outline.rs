@@ -19,7 +19,8 @@ struct SessionStats {
     stats: TreeStats,
 }
 
-/// Living messages in order of creation, each with the first 240 characters of its text.
+/// Living messages in order of creation, each with the first 240 characters of its text. With the
+/// first word that was not given to it, a reply is being written.
 ///
 /// The cut is made in the database, so that no whole text travels.
 pub(crate) async fn page(
@@ -29,7 +30,12 @@ pub(crate) async fn page(
     limit: i64,
 ) -> Result<Vec<OutlineNode>> {
     const SQL: &str = "
-        SELECT m.id, m.parent_id, m.role, m.status, m.created_at, m.bookmark,
+        SELECT m.id, m.parent_id, m.role, m.created_at, m.bookmark,
+            CASE WHEN m.status = 'PENDING' AND EXISTS (
+                SELECT 1 FROM reply r
+                WHERE r.message_id = m.id AND r.draft_content <> m.content)
+                THEN 'WRITING' ELSE m.status
+            END AS status,
             CASE WHEN m.status IN ('PENDING', 'WRITING')
                 THEN coalesce((
                     SELECT substr(r.draft_content, 1, 240) FROM reply r

@@ -126,18 +126,29 @@ pub(crate) async fn find_default(
     Ok(source.sql(SQL).bind(owner).optional().await?)
 }
 
+macro_rules! living {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM persona WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL"
+        )
+    };
+}
+
+/// Lets nobody else change a persona; stories with it go on.
 pub(crate) async fn lock(tx: &mut Tx, id: PersonaId, owner: UserId) -> Result<Option<Persona>> {
-    const SQLITE: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM persona WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL"
-    );
-    const POSTGRES: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM persona WHERE id = $1 AND owner_id = $2 AND deleted_at IS NULL FOR UPDATE"
-    );
-    let sql = tx.pick(SQLITE, POSTGRES);
+    let sql = tx.pick(living!(), concat!(living!(), " FOR NO KEY UPDATE"));
+    Ok(tx.query(sql).bind(id).bind(owner).optional().await?)
+}
+
+/// The same for who deletes it: waits for whoever stores a row that names it.
+pub(crate) async fn lock_to_delete(
+    tx: &mut Tx,
+    id: PersonaId,
+    owner: UserId,
+) -> Result<Option<Persona>> {
+    let sql = tx.pick(living!(), concat!(living!(), " FOR UPDATE"));
     Ok(tx.query(sql).bind(id).bind(owner).optional().await?)
 }
 

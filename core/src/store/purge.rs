@@ -46,6 +46,22 @@ pub(crate) async fn writes_deleted(
     Ok(count > 0)
 }
 
+/// Erases the plans of prompts of messages of a locked session that were deleted before a moment.
+pub(crate) async fn erase_deleted_plans(
+    tx: &mut Tx,
+    session: SessionId,
+    before: DateTime<Utc>,
+) -> Result<u64> {
+    const SQL: &str = "
+        DELETE FROM prompt_plan WHERE message_id IN (
+            SELECT p.message_id
+            FROM prompt_plan p
+            JOIN message m ON m.id = p.message_id
+            WHERE p.session_id = $1 AND m.deleted_at < $2
+            LIMIT 200)";
+    Ok(tx.query(SQL).bind(session).bind(before).execute().await?)
+}
+
 /// Erases the deepest messages of a locked session that were deleted before a moment.
 ///
 /// What hangs below a deleted message was deleted no later, and is deeper: it goes before it or

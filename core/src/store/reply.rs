@@ -310,7 +310,7 @@ pub(crate) async fn begin_again(tx: &mut Tx, again: &Reply) -> Result<bool> {
     const SQL: &str = "
         UPDATE reply
         SET attempt = $2, user_id = $3, model = $4, leased_by = $5, leased_until = $6,
-            draft_content = $7, stage = 'RECALLING', stop_requested = FALSE, draft_thought = '',
+            draft_content = $7, job = $8, taken_up = 0, stage = 'RECALLING', stop_requested = FALSE, draft_thought = '',
             failure_code = NULL, failure_message = NULL, retry_at = NULL, finish_reason = NULL,
             prompt_tokens = NULL, cached_tokens = NULL, output_tokens = NULL,
             thought_tokens = NULL, cost = NULL, first_text_at = NULL, finished_at = NULL
@@ -318,7 +318,8 @@ pub(crate) async fn begin_again(tx: &mut Tx, again: &Reply) -> Result<bool> {
     let until = now_millis(tx).await? + LEASE_MILLIS;
     let query = tx.query(SQL).bind(again.message_id).bind(again.attempt).bind(again.user_id);
     let query = query.bind(again.model.clone()).bind(again.leased_by).bind(until);
-    Ok(query.bind(again.draft_content.clone()).execute().await? == 1)
+    let query = query.bind(again.draft_content.clone()).bind(again.job.clone());
+    Ok(query.execute().await? == 1)
 }
 
 /// Stores how a reply ended; false if another process has it.
@@ -406,17 +407,38 @@ pub(crate) async fn abandoned(db: &Db, which: Abandoned) -> Result<Vec<MessageId
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// A reply that was abandoned and is ours now.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct TakenOver {
+    #[sqlx(flatten)]
+    pub(crate) reply: Reply,
+    /// How often its writer was gone since somebody asked for it.
+    pub(crate) taken_up: i64,
+}
+
+/// Leaves a reply to whoever finds it: its writer goes, in order.
+pub(crate) async fn release(db: &Db, reply: &Reply, process: Uuid) -> Result<()> {
+    const SQL: &str = "
+        UPDATE reply SET leased_by = NULL, leased_until = 0
+        WHERE message_id = $1 AND leased_by = $2 AND attempt = $3 AND finished_at IS NULL";
+    let query = db.write(SQL).bind(reply.message_id).bind(process).bind(reply.attempt);
+    query.execute().await?;
+    Ok(())
+}
+
 /// Takes an abandoned reply over; none if somebody else was quicker.
 pub(crate) async fn take_over(
     db: &Db,
     id: MessageId,
     process: Uuid,
     which: Abandoned,
-) -> Result<Option<Reply>> {
+) -> Result<Option<TakenOver>> {
     const SQL: &str = concat!(
-        "UPDATE reply SET leased_by = $2, leased_until = $3
+        "UPDATE reply
+         SET leased_by = $2, leased_until = $3,
+             taken_up = taken_up + CASE WHEN leased_by IS NULL THEN 0 ELSE 1 END
          WHERE message_id = $1 AND finished_at IS NULL AND leased_until < $4
-         RETURNING ",
+         RETURNING taken_up, ",
         columns!()
     );
     let before = expired_before(db, which).await?;

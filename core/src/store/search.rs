@@ -27,6 +27,7 @@ pub(crate) struct Found {
 pub(crate) struct Unindexed {
     pub(crate) id: MessageId,
     pub(crate) session_id: SessionId,
+    pub(crate) revision: i64,
     pub(crate) content: String,
 }
 
@@ -42,7 +43,7 @@ pub(crate) async fn index(
         ON CONFLICT (message_id) DO UPDATE
         SET version = excluded.version, terms = excluded.terms, extra = excluded.extra";
     if content.is_empty() {
-        return Ok(());
+        return forget(tx, message).await;
     }
     let Terms { terms, extra } = Terms::of(session, content);
     let query = tx.query(SQL).bind(message).bind(session).bind(text::VERSION);
@@ -50,10 +51,17 @@ pub(crate) async fn index(
     Ok(())
 }
 
+/// Lets a message be found no more: it says something else, or nothing yet.
+pub(crate) async fn forget(tx: &mut Tx, message: MessageId) -> Result<()> {
+    const SQL: &str = "DELETE FROM message_terms WHERE message_id = $1";
+    tx.query(SQL).bind(message).execute().await?;
+    Ok(())
+}
+
 /// Messages with a final text and without terms of today's version, newest first.
 pub(crate) async fn unindexed(db: &Db, before: MessageId, limit: i64) -> Result<Vec<Unindexed>> {
     const SQL: &str = "
-        SELECT m.id, m.session_id, m.content
+        SELECT m.id, m.session_id, m.revision, m.content
         FROM message m
         LEFT JOIN message_terms t ON t.message_id = m.id AND t.version = $2
         WHERE m.id < $1 AND t.message_id IS NULL AND m.content <> ''
@@ -65,7 +73,8 @@ pub(crate) async fn unindexed(db: &Db, before: MessageId, limit: i64) -> Result<
 
 /// Lets messages be found that were stored without terms: each one below all that are there.
 ///
-/// Whatever was indexed in the meantime stays: it is newer.
+/// Whatever was indexed in the meantime stays: it is newer. What says something else by now is
+/// left to whoever made it say so.
 pub(crate) async fn index_afterwards(db: &Db, batch: &[Unindexed]) -> Result<()> {
     const ALONE: &str = "SELECT pg_advisory_xact_lock($1)";
     const SQL: &str = "
@@ -73,7 +82,7 @@ pub(crate) async fn index_afterwards(db: &Db, batch: &[Unindexed]) -> Result<()>
         SELECT (SELECT CASE WHEN min(number) < 0 THEN min(number) ELSE 0 END - 1 FROM message_terms),
             m.id, m.session_id, $2, $3, $4
         FROM message m
-        WHERE m.id = $1
+        WHERE m.id = $1 AND m.revision = $5 AND m.status NOT IN ('PENDING', 'WRITING')
         ON CONFLICT (message_id) DO UPDATE
         SET version = excluded.version, terms = excluded.terms, extra = excluded.extra
         WHERE message_terms.version <> excluded.version";
@@ -85,7 +94,7 @@ pub(crate) async fn index_afterwards(db: &Db, batch: &[Unindexed]) -> Result<()>
     for message in batch {
         let Terms { terms, extra } = Terms::of(message.session_id, &message.content);
         let query = tx.query(SQL).bind(message.id).bind(text::VERSION);
-        query.bind(terms).bind(extra).execute().await?;
+        query.bind(terms).bind(extra).bind(message.revision).execute().await?;
     }
     tx.commit().await?;
     Ok(())

@@ -104,8 +104,9 @@ pub(crate) async fn find_any(source: &mut impl Source, id: SessionId) -> Result<
     Ok(source.sql(SQL).bind(id).optional().await?)
 }
 
+/// Lets nobody else change a session; rows that name it can be stored meanwhile.
 pub(crate) async fn lock(tx: &mut Tx, id: SessionId, viewer: UserId) -> Result<Option<Session>> {
-    const POSTGRES: &str = concat!(of_participant!(), " FOR UPDATE OF s");
+    const POSTGRES: &str = concat!(of_participant!(), " FOR NO KEY UPDATE OF s");
     let sql = tx.pick(of_participant!(), POSTGRES);
     Ok(tx.query(sql).bind(id).bind(viewer).optional().await?)
 }
@@ -114,7 +115,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: SessionId, viewer: UserId) -> Result<O
 pub(crate) async fn lock_any(tx: &mut Tx, id: SessionId) -> Result<Option<Session>> {
     const SQLITE: &str = concat!("SELECT ", columns!(), " FROM session s WHERE s.id = $1");
     const POSTGRES: &str =
-        concat!("SELECT ", columns!(), " FROM session s WHERE s.id = $1 FOR UPDATE");
+        concat!("SELECT ", columns!(), " FROM session s WHERE s.id = $1 FOR NO KEY UPDATE");
     let sql = tx.pick(SQLITE, POSTGRES);
     Ok(tx.query(sql).bind(id).optional().await?)
 }

@@ -13,13 +13,26 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use skald_base::{Db, Result, Tx};
+use skald_base::{Db, Result, Tx, db::by_powers};
 
 use super::message::{ancestor_at, fork, step_of_pair};
 use crate::{
     session::SessionId,
-    tree::{Message, MessageId},
+    tree::{Message, MessageId, Tip},
 };
+
+/// Stores where the messages of a session lead in which nothing was visited so far.
+pub(crate) async fn insert_all(tx: &mut Tx, session: SessionId, tips: &[Tip]) -> Result<()> {
+    const SQL: &str =
+        "INSERT INTO branch_tip (session_id, leaf_id, top_id, visited_at) VALUES (..)";
+    for some in by_powers(tips) {
+        let insert = tx.query(SQL).bind_rows(4, some, |query, tip| {
+            query.bind(session).bind(tip.leaf_id).bind(tip.top_id).bind(tip.visited_at)
+        });
+        insert.execute().await?;
+    }
+    Ok(())
+}
 
 /// Visits a leaf: all that is above it leads there now.
 pub(crate) async fn visit(

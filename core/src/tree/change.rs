@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use skald_base::{
-    Error, Result, Viewer,
+    Error, Result, UserError, UserErrorCode, Viewer,
     graph::{ClientRequestId, TextRule},
     viewer::SignedIn,
 };
@@ -92,13 +92,16 @@ async fn add_sibling(
     request: &ClientRequestId,
 ) -> Result<Turn> {
     let app = change.app;
-    store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
-    let started = match reply {
-        None => None,
-        Some(_) if sibling.role != MessageRole::Player => {
+    if reply.is_some() {
+        if sibling.role != MessageRole::Player {
             let message = "only an edited message of the player gets a reply";
             return Err(Error::invalid("input.reply", message));
         }
+        turn::check_limits(&mut change, user.id).await?;
+    }
+    store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
+    let started = match reply {
+        None => None,
         Some(_) => {
             let speaker =
                 turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling))
@@ -240,6 +243,11 @@ pub async fn restore(
         if parent.deletion_id.is_some() {
             let message = "what it hangs below is deleted too: restore that first";
             return Err(Error::conflict(message).at("input.messageId"));
+        }
+        if parent.status.is_running() {
+            let message = "what it hangs below is being written again: wait for its end";
+            let error = UserError::new(UserErrorCode::ReplyRunning, message);
+            return Err(error.at("input.messageId").into());
         }
     }
     store::message::restore(&mut change.tx, change.session.id, deletion).await?;

@@ -131,6 +131,17 @@ pub struct Place {
     pub jump_depth: i64,
 }
 
+/// A leaf that the player has visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The leaf.
+    pub leaf_id: MessageId,
+    /// The topmost message that leads there.
+    pub top_id: MessageId,
+    /// When the player was there last.
+    pub visited_at: DateTime<Utc>,
+}
+
 impl Message {
     /// Where it stands.
     pub fn place(&self) -> Place {

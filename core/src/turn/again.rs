@@ -1,9 +1,10 @@
 //! Trying a failed reply once more, in its place.
 
 use skald_base::{Error, Result, Viewer, graph::ClientRequestId};
+use sqlx::types::Json;
 
 use super::{
-    Made, Reply, Turn, not_your_message, repeat,
+    Job, Made, Reply, Turn, not_your_message, repeat,
     run::{self, Start},
     session_of,
     start::{check_limits, parent_of},
@@ -36,6 +37,10 @@ pub async fn retry_reply(
     let message = change.message(id, "input.messageId").await?;
     let failed = store::reply::find(&mut change.tx, id).await?;
     let failed = without_text(&message, failed)?;
+    if store::message::has_children(&mut change.tx, id).await? {
+        let text = "the story went on below the reply: regenerate it instead";
+        return Err(Error::invalid("input.messageId", text));
+    }
     parent_of(&mut change, &message).await?;
     check_limits(&mut change, user.id).await?;
     let wanted = failed.job.model.clone().or_else(|| change.session.settings.story_model.clone());
@@ -45,6 +50,7 @@ pub async fn retry_reply(
         model: app.story_model(wanted),
         leased_by: Some(app.replies.process()),
         draft_content: message.content.clone(),
+        job: Json(Job { minor: user.minor, ..failed.job.0.clone() }),
         ..failed
     };
     if !store::reply::begin_again(&mut change.tx, &again).await? {

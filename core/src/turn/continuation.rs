@@ -4,8 +4,8 @@ use serde::Serialize;
 use skald_base::{Error, Result, UserError, UserErrorCode, Viewer, graph::ClientRequestId};
 
 use super::{
-    Finish, Job, Made, Order, Reply, Turn, finish_turn, not_your_message, repeat, session_of,
-    start::parent_of,
+    Finish, Job, Made, Order, Reply, Turn, check_model, finish_turn, not_your_message, repeat,
+    session_of, start::parent_of,
 };
 use crate::{
     app::App,
@@ -35,9 +35,6 @@ pub async fn continue_reply(
     request: &ClientRequestId,
 ) -> Result<Turn> {
     let user = viewer.user()?;
-    if let Some(model) = &wish.model_id {
-        app.check_model("input.modelId", model)?;
-    }
     let reply = request::fresh_id(app, "input.replyId", wish.reply_id)?;
     let session = session_of(app, wish.message_id).await?;
     let mut change = SessionChange::open(app, viewer, session).await.map_err(not_your_message)?;
@@ -47,6 +44,7 @@ pub async fn continue_reply(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    check_model(app, wish.model_id.as_deref())?;
     change.expect_head(wish.expected_head_id)?;
     let original = change.message(wish.message_id, "input.messageId").await?;
     let written = store::reply::find(&mut change.tx, original.id).await?;

@@ -29,7 +29,7 @@ pub(super) enum Outcome {
     Complete(Finish),
     /// Somebody stopped it.
     Stopped,
-    /// The process is going down.
+    /// The process is going down; without a word yet, the reply goes on in the next one.
     Ending,
     /// Another process writes it now.
     Lost,
@@ -61,7 +61,11 @@ pub(super) async fn end(
     running: &RunningReply,
     (outcome, asked): (Outcome, Option<AskedOf>),
 ) {
-    let Some(ending) = ending(running.draft(), outcome) else { return };
+    let draft = running.draft();
+    if matches!(outcome, Outcome::Ending) && !draft.has_new_text() {
+        return leave(app, reply).await;
+    }
+    let Some(ending) = ending(draft, outcome) else { return };
     // Once, however often storing it has to be tried.
     let learnt = learn(app, reply, asked, ending.usage);
     let ending = Ending { learnt, ..priced(app, reply, ending) };
@@ -77,6 +81,16 @@ pub(super) async fn end(
     }
     // The draft is stored: whoever finds the expired lease ends the reply with it.
     tracing::error!(id = %reply.message_id, "gave up storing a reply's end");
+}
+
+/// Leaves a reply without a word to the next process, which begins it again.
+async fn leave(app: &App, reply: &Reply) {
+    let left = store::reply::release(&app.db, reply, app.replies.process()).await;
+    left.unwrap_or_else(|error| {
+        // It will be found when its lease has expired.
+        let error = error.describe();
+        tracing::warn!(id = %reply.message_id, error, "cannot leave a reply to the next process");
+    });
 }
 
 fn pause(attempt: u32) -> Duration {

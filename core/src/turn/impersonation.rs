@@ -4,7 +4,8 @@ use serde::Serialize;
 use skald_base::{Result, Viewer, graph::ClientRequestId};
 
 use super::{
-    Job, Made, Order, Speaker, Turn, check_instruction, finish_turn, repeat, start::open_parent,
+    Job, Made, Order, Speaker, Turn, check_instruction, check_model, finish_turn, repeat,
+    start::open_parent,
 };
 use crate::{
     app::App,
@@ -34,9 +35,6 @@ pub async fn impersonate(
 ) -> Result<Turn> {
     let user = viewer.user()?;
     check_instruction(wish.instruction.as_deref())?;
-    if let Some(model) = &wish.model_id {
-        app.check_model("input.modelId", model)?;
-    }
     let id = request::fresh_id(app, "input.messageId", wish.message_id)?;
     let mut change = SessionChange::open(app, viewer, wish.session_id)
         .await
@@ -47,6 +45,7 @@ pub async fn impersonate(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    check_model(app, wish.model_id.as_deref())?;
     change.expect_head(wish.expected_head_id)?;
     let parent = open_parent(&mut change, wish.parent_id).await?;
     let job = Job {

@@ -41,7 +41,7 @@ pub use self::{
 };
 pub(crate) use self::{
     end::Ending,
-    start::{Order, begin, choose_speaker, start_reply},
+    start::{Order, begin, check_limits, choose_speaker, start_reply},
 };
 use crate::{
     app::App,
@@ -147,6 +147,7 @@ pub async fn send(
     let parent = open_parent(&mut change, new.parent_id).await?;
     let speaker =
         choose_speaker(&mut change.tx, new.session_id, new.speaker_id, parent.as_ref()).await?;
+    check_limits(&mut change, user.id).await?;
     let message =
         player_message(&mut change, parent.as_ref(), (made.message, user.id), new.content).await?;
     let order = Order::new(made.reply, user.id, Job::new(speaker, user.minor));
@@ -205,9 +206,6 @@ pub async fn regenerate(
 ) -> Result<Turn> {
     let user = viewer.user()?;
     check_instruction(swipe.instruction.as_deref())?;
-    if let Some(model) = &swipe.model_id {
-        app.check_model("input.modelId", model)?;
-    }
     if swipe.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
         return Err(Error::invalid("input.temperature", "temperature must be between 0 and 2"));
     }
@@ -220,6 +218,7 @@ pub async fn regenerate(
         drop(change);
         return repeat(app, viewer, first).await;
     }
+    check_model(app, swipe.model_id.as_deref())?;
     change.expect_head(swipe.expected_head_id)?;
     let original = change.message(swipe.message_id, "input.messageId").await?;
     let speaker = speaker_of(&mut change, &original).await?;
@@ -282,6 +281,12 @@ fn check_instruction(instruction: Option<&str>) -> Result<()> {
     TextRule::optional(16 * 1024).check("input.instruction", instruction.unwrap_or_default())
 }
 
+/// Refuses a model that is not there. Asked after the request id was claimed: a repeat is answered
+/// even if the model has left the server since.
+fn check_model(app: &App, id: Option<&str>) -> Result<()> {
+    id.map_or(Ok(()), |id| app.check_model("input.modelId", id))
+}
+
 /// The end of a turn that makes a reply and nothing else.
 async fn finish_turn(
     mut change: SessionChange<'_>,
@@ -290,6 +295,7 @@ async fn finish_turn(
     request: &ClientRequestId,
 ) -> Result<Turn> {
     let app = change.app;
+    check_limits(&mut change, order.user).await?;
     let reply = start_reply(&mut change, parent, order).await?;
     let client_request_id = Some(request.as_str().to_owned());
     change.record(EventBody::MessagesAdded {

@@ -7,13 +7,18 @@ use skald_base::{Dialect, Result};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    Reply,
+    Failure, FailureCode, Reply,
     end::{self, Ending},
     flush::LEASE_MILLIS,
     retry::MAX_TRIES,
     run::{self, Start},
 };
-use crate::{app::App, session::graft, store, tree::MessageStatus};
+use crate::{
+    app::App,
+    session::graft,
+    store::{self, reply::TakenOver},
+    tree::MessageStatus,
+};
 
 /// Which unfinished replies nobody writes any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,33 +79,30 @@ async fn sweep(app: &App, abandoned: Abandoned) -> Result<usize> {
             continue;
         }
         let process = app.replies.process();
-        if let Some(reply) = store::reply::take_over(&app.db, id, process, abandoned).await? {
-            take_up(app, reply).await?;
+        if let Some(found) = store::reply::take_over(&app.db, id, process, abandoned).await? {
+            take_up(app, found).await?;
             taken += 1;
         }
     }
     Ok(taken)
 }
 
-async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
+/// Begins a reply again of which nothing was written, unless it fails with every process; ends
+/// what was begun.
+async fn take_up(app: &App, TakenOver { reply, taken_up }: TakenOver) -> Result<()> {
     let message = store::message::find(&mut app.db.reader(), reply.message_id).await?;
     // What a reply goes on from is the text of its message until it ends.
     let begins_with = message.map(|message| message.content).unwrap_or_default();
-    let status = match &reply {
-        reply if reply.stop_requested => MessageStatus::Stopped,
-        reply if reply.draft_content.len() > begins_with.len() => MessageStatus::Interrupted,
-        reply if reply.attempt >= MAX_TRIES => MessageStatus::Interrupted,
-        _ => {
-            let mut tx = app.db.begin().await?;
-            let process = app.replies.process();
-            if store::reply::next_attempt(&mut tx, &reply, process, &reply.model).await? {
-                tx.commit().await?;
-                reply.attempt += 1;
-                let tries = reply.attempt;
-                run::spawn(app, Start { reply, begins_with, added_at: 0, tries });
-            }
-            return Ok(());
+    let (status, failure) = match &reply {
+        reply if reply.stop_requested => (MessageStatus::Stopped, None),
+        reply if reply.draft_content.len() > begins_with.len() => {
+            (MessageStatus::Interrupted, None)
         }
+        _ if taken_up >= MAX_TRIES => {
+            let message = "the server went down each time before the first word came";
+            (MessageStatus::Failed, Some(Failure::new(FailureCode::Internal, message)))
+        }
+        _ => return begin_again(app, reply, begins_with, taken_up + 1).await,
     };
     let ending = Ending {
         status,
@@ -111,11 +113,22 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
         finish_reason: None,
         usage: None,
         cost: None,
-        failure: None,
+        failure,
         retry_at: None,
         learnt: None,
     };
     end::store_end(app, &reply, &ending).await?;
+    Ok(())
+}
+
+async fn begin_again(app: &App, mut reply: Reply, begins_with: String, tries: i64) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    let process = app.replies.process();
+    if store::reply::next_attempt(&mut tx, &reply, process, &reply.model).await? {
+        tx.commit().await?;
+        reply.attempt += 1;
+        run::spawn(app, Start { reply, begins_with, added_at: 0, tries });
+    }
     Ok(())
 }
 

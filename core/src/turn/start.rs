@@ -114,13 +114,12 @@ pub(crate) struct Started {
     reply: Reply,
 }
 
-/// Stores an empty message and the job that will fill it.
+/// Stores an empty message and the job that will fill it; there is [room](check_limits) for it.
 pub(crate) async fn start_reply(
     change: &mut SessionChange<'_>,
     parent: Option<&Message>,
     order: Order,
 ) -> Result<Started> {
-    check_limits(change, order.user).await?;
     let place = place_below(change, parent).await?;
     let (role, author) = reply_author(change, &order).await?;
     let id = order.id.unwrap_or_else(|| change.app.ids.next());
@@ -170,8 +169,8 @@ pub(crate) fn begin(app: &App, started: Started, session: &Session) -> Message {
     message
 }
 
-/// Refuses one more running reply than there may be.
-pub(super) async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -> Result<()> {
+/// Refuses one more running reply than there may be. Asked before anything of a turn is stored.
+pub(crate) async fn check_limits(change: &mut SessionChange<'_>, user: UserId) -> Result<()> {
     let session = change.session.id;
     let limits = &change.app.limits;
     // The session is locked already; the player's other sessions are not.

@@ -251,12 +251,24 @@ async fn look(app: &App, id: MessageId) -> Result<(Snapshot, Option<Message>)> {
     look_at_stored(app, id).await
 }
 
+/// A message and the job that writes it, as they are stored at one moment.
+pub async fn stored(app: &App, id: MessageId) -> Result<(Message, Option<Reply>)> {
+    let mut reader = app.db.reader();
+    loop {
+        let message = store::message::find(&mut reader, id).await?;
+        let message = message.ok_or_else(|| Error::not_found("message"))?;
+        let reply = store::reply::find(&mut reader, id).await?;
+        let has_ended = reply.as_ref().is_some_and(|reply| reply.finished_at.is_some());
+        // Both end in one transaction: if only one has, that came between the two reads.
+        if !(message.status.is_running() && has_ended) {
+            return Ok((message, reply));
+        }
+    }
+}
+
 /// The reply as it is stored; the message if it has ended.
 async fn look_at_stored(app: &App, id: MessageId) -> Result<(Snapshot, Option<Message>)> {
-    let mut reader = app.db.reader();
-    let message = store::message::find(&mut reader, id).await?;
-    let message = message.ok_or_else(|| Error::not_found("message"))?;
-    let reply = store::reply::find(&mut reader, id).await?;
+    let (message, reply) = stored(app, id).await?;
     let mut snapshot = Snapshot {
         message_id: id,
         attempt: reply.as_ref().map_or(1, |reply| reply.attempt),

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use skald_base::{Viewer, viewer::SignedIn};
 use skald_core::{
     Limits,
     llm::{LlmError, LlmErrorKind},
@@ -103,6 +104,48 @@ async fn only_what_failed_is_tried_again() {
         world.does(freya(), "editMessage", edit).await;
         assert_eq!(refused(json!(reply)).await, "BAD_USER_INPUT");
         assert_eq!(world.message(freya(), &reply).await["content"], "Mine.");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_below_which_the_story_went_on_stays_as_it_is() {
+    scripted_story(async |world, script| {
+        let (tale, reply) = failed(world, script).await;
+        let (_, onward) = tokio::join!(async { script.call().await.tell("Hello.").await }, async {
+            world.talks(freya(), &tale, "Well?").await
+        });
+        let again = json!({ "messageId": reply });
+        assert_eq!(world.denied(freya(), "retryReply", again.clone()).await, "BAD_USER_INPUT");
+        assert_eq!(world.message(freya(), &reply).await["status"], "FAILED");
+        // What hung below is deleted, and may not come back while the reply is being written.
+        let sent = json!({ "messageId": onward.0["id"] });
+        world.does(freya(), "deleteMessage", sent.clone()).await;
+        world.does(freya(), "retryReply", again).await;
+        let call = script.call().await;
+        let denied = world.denied(freya(), "restoreMessage", sent.clone()).await;
+        assert_eq!(denied, "REPLY_RUNNING");
+        call.tell("Here I am.").await;
+        world.ends(freya(), &reply).await;
+        world.does(freya(), "restoreMessage", sent).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retry_is_asked_for_as_old_as_the_player_says_to_be_now() {
+    scripted_story(async |world, script| {
+        let (_, reply) = failed(world, script).await;
+        let Viewer::User(grown) = freya() else { panic!("a player") };
+        let young = Viewer::User(SignedIn { minor: true, ..grown });
+        world.does(young, "retryReply", json!({ "messageId": reply })).await;
+        let call = script.call().await;
+        assert!(call.request.system_text().contains("not of age"));
+        // Who takes the reply up after a crash reads it too.
+        let young = "SELECT count(*) FROM reply WHERE CAST(job AS TEXT) LIKE '%\"minor\":%true%'";
+        assert_eq!(world.count(young).await, 1);
+        call.tell("Hello.").await;
+        world.ends(freya(), &reply).await;
     })
     .await;
 }

@@ -29,14 +29,14 @@ use crate::{
 };
 
 /// A process of its own: a runtime that can be cut off in the middle of everything.
-struct Process {
+pub(crate) struct Process {
     runtime: Runtime,
     world: World,
-    script: Script,
+    pub(crate) script: Script,
 }
 
 impl Process {
-    async fn start(url: &str, seed: u64) -> Self {
+    pub(crate) async fn start(url: &str, seed: u64) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (llm, script) = scripted();
         let plan = Plan { llm: Arc::new(llm), seed, ..Plan::default() };
@@ -50,7 +50,7 @@ impl Process {
     }
 
     /// Does something inside the process.
-    async fn run<F>(&self, task: impl FnOnce(World) -> F) -> F::Output
+    pub(crate) async fn run<F>(&self, task: impl FnOnce(World) -> F) -> F::Output
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
@@ -58,7 +58,7 @@ impl Process {
     }
 
     /// Sends a message below the greeting; the reply's id.
-    async fn reply(&self, tale: &Tale) -> String {
+    pub(crate) async fn reply(&self, tale: &Tale) -> String {
         let input =
             json!({ "sessionId": tale.session, "parentId": tale.greeting, "content": "Go on." });
         let send = |world: World| async move { world.does(freya(), "sendMessage", input).await };
@@ -66,12 +66,12 @@ impl Process {
     }
 
     /// Every task ends where it stands.
-    fn crash(self) {
+    pub(crate) fn crash(self) {
         self.runtime.shutdown_background();
     }
 }
 
-async fn draft(db: &Db, reply: &str, column: &'static str) -> String {
+pub(crate) async fn draft(db: &Db, reply: &str, column: &'static str) -> String {
     let sql = match column {
         "content" => "SELECT draft_content FROM reply WHERE message_id = $1",
         _ => "SELECT draft_thought FROM reply WHERE message_id = $1",
@@ -277,7 +277,26 @@ async fn a_reply_that_fails_with_every_process_is_given_up() {
         let message =
             process.run(async move |world: World| world.ends(freya(), &reply).await).await;
         assert_eq!(message["generation"]["attempt"], 3);
-        assert_eq!(message["status"], "INTERRUPTED");
+        assert_eq!(message["status"], "FAILED");
+        let failure = &message["generation"]["failure"];
+        assert_eq!((&failure["code"], &failure["retryable"]), (&json!("INTERNAL"), &json!(true)));
+        // The player may try once more, and then a crash is one crash again.
+        let again = json!({ "messageId": message["id"] });
+        process.run(async move |world: World| world.does(freya(), "retryReply", again).await).await;
+        assert_eq!(process.script.call().await.request.story.attempt, 4);
+        process.crash();
+        let reply = id(&message);
+        meddle(&db, EXPIRE, &reply).await;
+        process = Process::start(&url, 9).await;
+        let call = process.script.call().await;
+        assert_eq!(call.request.story.attempt, 5);
+        call.tell("At last.").await;
+        let message =
+            process.run(async move |world: World| world.ends(freya(), &reply).await).await;
+        assert_eq!(
+            (&message["status"], &message["content"]),
+            (&json!("COMPLETE"), &json!("At last."))
+        );
         process.crash();
     })
     .await;

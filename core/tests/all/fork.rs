@@ -74,7 +74,7 @@ async fn text(world: &World, message: &str) -> String {
     world.message(freya(), message).await["content"].as_str().unwrap().to_owned()
 }
 
-async fn forks(world: &World, tale: &Tale, message: &str, scope: &str) -> Value {
+pub(crate) async fn forks(world: &World, tale: &Tale, message: &str, scope: &str) -> Value {
     let input = json!({ "sessionId": tale.session, "messageId": message, "scope": scope });
     world.does(freya(), "forkSession", input).await["session"].clone()
 }

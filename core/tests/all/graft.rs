@@ -164,6 +164,10 @@ async fn nobody_sees_a_session_before_it_is_whole() {
         let select = json!({ "messageId": message });
         let back = world.does(freya(), "selectMessage", select).await;
         assert_eq!(back["session"]["head"]["id"], json!(other), "visited last");
+        let elsewhere = json!({ "messageId": graft_message(world, session, "Message 660.").await });
+        let end = graft_message(world, session, "Message 699.").await;
+        let back = world.does(freya(), "selectMessage", elsewhere).await;
+        assert_eq!(back["session"]["head"]["id"], end, "the other branch is not forgotten");
     })
     .await;
 }

@@ -1,16 +1,20 @@
 //! The graph itself: every word explained, users a stub, and a fixed price for a page.
 
 use async_graphql::{
-    SDLExportOptions,
+    Request, SDLExportOptions, Schema,
     parser::{
         parse_schema,
         types::{FieldDefinition, InputValueDefinition, TypeKind, TypeSystemDefinition},
     },
 };
+use futures_util::StreamExt;
 use serde_json::json;
-use skald_core::graphql::core_schema;
+use skald_core::{
+    graphql::{AloneMutation, AloneQuery, CoreSubscription, core_schema},
+    tree::{MessageId, MessageKind},
+};
 
-use crate::harness::{freya, id, scripted_story};
+use crate::harness::{freya, id, scripted_story, story};
 
 #[test]
 fn every_word_of_the_graph_is_explained() {
@@ -124,6 +128,68 @@ async fn a_page_of_sessions_costs_the_same_at_any_size() {
         }
         quiet().await;
         assert_eq!(cost().await, (12, 10));
+    })
+    .await;
+}
+
+/// Whether a server with this limit takes the operation.
+async fn costs_at_most(limit: usize, operation: &str) -> bool {
+    let builder = Schema::build(AloneQuery::default(), AloneMutation::default(), CoreSubscription);
+    let schema = builder.limit_complexity(limit).finish();
+    let answer = schema.execute_stream(Request::new(operation)).next().await.unwrap();
+    answer.errors.iter().all(|error| error.message != "Query is too complex.")
+}
+
+#[tokio::test]
+async fn what_may_be_long_has_its_price() {
+    let many =
+        |list: &str| format!("subscription {{ sessionEvents(sessionId: \"s\") {{ {list} }} }}");
+    let session = |field: &str| format!("{{ session(id: \"s\") {{ {field} }} }}");
+    for (operation, price) in [
+        (many("sequence"), 2),
+        (many("... on HeadMoved { branch { id depth } }"), 22),
+        (many("... on MessagesRestored { messages { id depth } }"), 22),
+        (many("... on MessagesAdded { messages { id depth } }"), 4),
+        ("{ message(id: \"m\") { alternatives { messageIds } } }".into(), 12),
+        ("{ message(id: \"m\") { alternatives { count } } }".into(), 3),
+        (session("messages(first: 0) { totalCount }"), 11),
+        (session("bookmarks(first: 0) { totalCount }"), 11),
+        (session("search(text: \"a\", first: 0) { totalCount }"), 11),
+        (session("outline(first: 0) { totalCount }"), 11),
+        (session("path(first: 0) { pageInfo { hasNextPage } }"), 2),
+        ("{ sessions(first: 0, filter: { characterId: \"c\" }) { totalCount } }".into(), 10),
+    ] {
+        assert!(costs_at_most(price, &operation).await, "{operation}");
+        assert!(!costs_at_most(price - 1, &operation).await, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_with_very_many_alternatives_lists_a_thousand() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let greeting: MessageId = tale.greeting.parse().unwrap();
+        let copy =
+            "INSERT INTO message (id, session_id, depth, jump_depth, role, author_name, content,
+                status, revision, hidden_from_prompt, created_at)
+            SELECT $1, session_id, 0, 0, role, author_name, content, status, 1, FALSE, created_at
+            FROM message WHERE id = $2";
+        let mut tx = world.db.begin().await.unwrap();
+        for _ in 0..1_100 {
+            let query = tx.query(copy).bind(world.app.ids.next::<MessageKind>());
+            query.bind(greeting).execute().await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let query = "query($id: ID!) { message(id: $id) { alternatives { count messageIds
+            messages(first: 1) { totalCount } } } }";
+        let seen = world.ask(freya(), query, json!({ "id": tale.greeting })).await;
+        let seen = &seen["alternatives"];
+        assert_eq!(
+            (&seen["count"], &seen["messages"]["totalCount"]),
+            (&json!(1_101), &json!(1_101))
+        );
+        let ids = seen["messageIds"].as_array().unwrap();
+        assert_eq!((ids.len(), &ids[0]), (1_000, &json!(tale.greeting)));
     })
     .await;
 }

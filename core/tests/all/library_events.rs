@@ -68,6 +68,14 @@ async fn a_second_device_hears_of_everything() {
         world.does(freya(), "updateCharacter", json!({ "id": mira, "name": "Mirja" })).await;
         hear(&mut live, &[("NodeChanged", &mira)]).await;
         world.character(bjorn(), json!({ "name": "Odd", "visibility": "PUBLIC" })).await;
+        // One who greets nobody begins a session without a message; that is told once.
+        let ulf = world.character(freya(), json!({ "name": "Ulf" })).await;
+        hear(&mut live, &[("NodeAdded", &ulf)]).await;
+        let silent = json!({ "personaId": astrid, "characterIds": [ulf] });
+        let silent = id(&world.does(freya(), "createSession", silent).await["session"]);
+        hear(&mut live, &[("NodeAdded", &silent)]).await;
+        world.does(freya(), "updateSession", json!({ "id": silent, "title": "Hush" })).await;
+        hear(&mut live, &[("NodeChanged", &silent)]).await;
 
         let tale = world.tale_of(freya(), &astrid, &mira).await;
         let session = tale.session.as_str();
@@ -93,6 +101,8 @@ async fn a_second_device_hears_of_everything() {
         let all = of(&[
             ("NodeAdded", &astrid),
             ("NodeRemoved", &signe),
+            ("NodeAdded", &ulf),
+            ("NodeAdded", &silent),
             ("NodeAdded", session),
             ("NodeRemoved", &mira),
         ]);

@@ -13,6 +13,7 @@
 )]
 
 mod again;
+mod branches;
 mod chats;
 mod client;
 mod continuation;
@@ -23,6 +24,7 @@ mod fork;
 mod gemini;
 mod graft;
 mod graph;
+mod handover;
 mod harness;
 mod hearing;
 mod held;
@@ -39,7 +41,9 @@ mod privacy;
 mod prompt;
 mod providers;
 mod purge;
+mod references;
 mod refusal;
+mod repeat;
 mod resume;
 
 mod script;

@@ -85,6 +85,35 @@ async fn an_outline_has_every_living_message_in_order() {
 }
 
 #[tokio::test]
+async fn an_outline_and_a_message_agree_on_what_is_being_written() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let half = id(&world.says(freya(), &tale, "Hi.").await["reply"]);
+        let call = script.call().await;
+        let mut events = world.watch_reply(freya(), json!({ "id": half }));
+        call.say("She walked").await;
+        events.until(|event| event["text"] == "She walked").await;
+        world.does(freya(), "stopReply", json!({ "messageId": half })).await;
+        let turn = world.does(freya(), "continueReply", json!({ "messageId": half })).await;
+        let whole = id(&turn["reply"]);
+        let call = script.call().await;
+        let node = async || read(world, &tale, json!({})).await["outline"]["nodes"][3].clone();
+        let before = node().await;
+        assert_eq!(
+            (&before["status"], &before["excerpt"]),
+            (&json!("PENDING"), &json!("She walked"))
+        );
+        assert_eq!(world.message(freya(), &whole).await["status"], "PENDING");
+        call.say(" on.").await;
+        crate::harness::eventually(async || node().await["status"] == "WRITING").await;
+        assert_eq!(world.message(freya(), &whole).await["status"], "WRITING");
+        call.end().await;
+        world.ends(freya(), &whole).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_outline_comes_in_large_pages() {
     story(async |world| {
         let tale = world.tale(freya()).await;

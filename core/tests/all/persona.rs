@@ -148,3 +148,36 @@ async fn first_personas_made_at_once_agree_on_a_default() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_player_who_does_everything_at_once_is_never_refused() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let talk = async {
+            for _ in 0..40 {
+                let input = json!({ "sessionId": tale.session, "parentId": tale.greeting,
+                    "content": "Hi." });
+                let turn = world.does(freya(), "sendMessage", input).await;
+                world.ends(freya(), &id(&turn["reply"])).await;
+            }
+        };
+        let dress = async {
+            for n in 0..80 {
+                let input = json!({ "id": tale.persona, "appearance": format!("Cloak {n}.") });
+                world.does(freya(), "updatePersona", input).await;
+                let input = json!({ "id": tale.character, "personality": format!("Mood {n}.") });
+                world.does(freya(), "updateCharacter", input).await;
+            }
+        };
+        let branch = async {
+            for _ in 0..40 {
+                let input = json!({ "sessionId": tale.session, "messageId": tale.greeting,
+                    "scope": "PATH" });
+                world.does(freya(), "forkSession", input).await;
+            }
+        };
+        tokio::join!(talk, dress, branch);
+        assert_eq!(world.count("SELECT count(*) FROM session").await, 41);
+    })
+    .await;
+}

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
-use skald_base::{Db, clock::TestClock};
+use skald_base::{Db, Dialect, clock::TestClock};
 use skald_core::{
     Limits,
     purge::{self, Erased},
     session::SessionId,
 };
+use sqlx::AssertSqlSafe;
 
 use crate::{
     harness::{Plan, Tale, World, freya, id, ids, story_with},
@@ -102,6 +103,64 @@ async fn what_was_deleted_long_ago_is_gone_and_the_rest_stays() {
         assert_eq!(events.next().await.unwrap()["__typename"], "CaughtUp");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_purge_that_broke_off_is_finished_by_the_next_one() {
+    purged_story(Limits::default(), async |world, clock, script| {
+        let tale = world.tale(freya()).await;
+        let input = json!({ "sessionId": tale.session, "content": "The secret." });
+        let sent = world.does(freya(), "sendMessage", input).await;
+        script.call().await.tell("I will keep it.").await;
+        world.ends(freya(), &id(&sent["reply"])).await;
+        let sent = json!({ "messageId": sent["message"]["id"] });
+        world.does(freya(), "deleteMessage", sent).await;
+        clock.advance(month());
+        for table in ["session_event", "prompt_plan", "prompt_block", "message"] {
+            // As if the process died just when it came to this table.
+            for statement in broken(&world.db, table) {
+                world.db.write(AssertSqlSafe(statement)).execute().await.unwrap();
+            }
+            assert!(purge::once(&world.app).await.is_err(), "{table}");
+            for statement in mended(&world.db, table) {
+                world.db.write(AssertSqlSafe(statement)).execute().await.unwrap();
+            }
+        }
+        purge(world).await;
+        assert_eq!(world.count("SELECT count(*) FROM message").await, 1);
+        assert_eq!(world.count("SELECT count(*) FROM session_event").await, 0);
+        let secret = "SELECT count(*) FROM prompt_block WHERE text LIKE '%secret%'";
+        assert_eq!(world.count(secret).await, 0);
+        assert_eq!(purge(world).await, Erased::default());
+    })
+    .await;
+}
+
+/// Nothing can be erased from this table any more.
+fn broken(db: &Db, table: &str) -> Vec<String> {
+    match db.dialect() {
+        Dialect::Sqlite => vec![format!(
+            "CREATE TRIGGER broken BEFORE DELETE ON {table}
+             BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        )],
+        Dialect::Postgres => vec![
+            "CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'broken'; END; $$"
+                .into(),
+            format!(
+                "CREATE TRIGGER broken BEFORE DELETE ON {table}
+                 FOR EACH ROW EXECUTE FUNCTION broken()"
+            ),
+        ],
+    }
+}
+
+/// It can be again.
+fn mended(db: &Db, table: &str) -> Vec<String> {
+    match db.dialect() {
+        Dialect::Sqlite => vec!["DROP TRIGGER broken".into()],
+        Dialect::Postgres => vec![format!("DROP TRIGGER broken ON {table}")],
+    }
 }
 
 #[tokio::test]

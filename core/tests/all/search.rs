@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Plan, Tale, World, bjorn, eventually, freya, id, ids, scripted_story, story};
 use skald_base::testing::{TestDb, each_database};
-use skald_core::MIGRATIONS;
+use skald_core::{MIGRATIONS, llm::LlmErrorKind};
 
 const SEARCH: &str = "query($id: ID!, $text: String!, $first: Int, $after: String) {
     session(id: $id) { search(text: $text, first: $first, after: $after) {
@@ -361,6 +361,45 @@ async fn the_index_answers_and_not_a_walk_over_all_messages() {
         let steps: Vec<&str> = steps.iter().map(|step| step.3.as_str()).collect();
         assert!(steps[0].starts_with("SCAN message_search VIRTUAL TABLE INDEX"), "{steps:?}");
         assert!(steps[1..].iter().all(|step| step.starts_with("SEARCH")), "{steps:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_longer_said_is_no_longer_found() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        // A failed reply that somebody wrote by hand, and then took back.
+        let reply = id(&world.says(freya(), &tale, "Hi.").await["reply"]);
+        script.call().await.fail(LlmErrorKind::Auth.into()).await;
+        world.ends(freya(), &reply).await;
+        let edit = json!({ "messageId": reply, "content": "Mine alone.", "mode": "IN_PLACE" });
+        world.does(freya(), "editMessage", edit).await;
+        assert_eq!(world.found(&tale, "alone").await, ["Mine alone."]);
+        let back = json!({ "messageId": reply, "revision": 1 });
+        world.does(freya(), "restoreRevision", back).await;
+        assert_eq!(world.found(&tale, "alone").await, [""; 0]);
+
+        // A reply that went on from another's text, failed, and is written again.
+        let swipe = json!({ "messageId": reply });
+        let swipe = world.does(freya(), "regenerateReply", swipe).await;
+        let cut = id(&swipe["reply"]);
+        let call = script.call().await;
+        let mut events = world.watch_reply(freya(), json!({ "id": cut }));
+        call.say("A lantern in").await;
+        events.until(|event| event["text"] == "A lantern in").await;
+        world.does(freya(), "stopReply", json!({ "messageId": cut })).await;
+        let onward = json!({ "messageId": cut });
+        let onward = id(&world.does(freya(), "continueReply", onward).await["reply"]);
+        script.call().await.fail(LlmErrorKind::Auth.into()).await;
+        world.ends(freya(), &onward).await;
+        assert_eq!(world.found(&tale, "lantern").await.len(), 2);
+        world.does(freya(), "retryReply", json!({ "messageId": onward })).await;
+        let call = script.call().await;
+        assert_eq!(world.found(&tale, "lantern").await, ["A lantern in"], "only what is at rest");
+        call.tell(" the dark.").await;
+        world.ends(freya(), &onward).await;
+        assert_eq!(world.found(&tale, "dark").await, ["A lantern in the dark."]);
     })
     .await;
 }

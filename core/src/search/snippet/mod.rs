@@ -1,6 +1,9 @@
 //! The piece of a message that shows why it was found. Pure.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    ops::Range,
+};
 
 use super::query::{Match, Query};
 use crate::text::{self, Word};
@@ -45,26 +48,66 @@ fn place(words: &[Word], found: &Match) -> Option<Range<usize>> {
 }
 
 /// The first piece that holds as many parts, then as many matches as fit together.
+///
+/// A window slides over the matches and counts what it holds: a text may have tens of thousands.
 fn best(text: &str, words: &[Word], matches: &[Match]) -> Option<Range<usize>> {
-    let mut best: Option<((usize, usize), Range<usize>)> = None;
-    for (n, first) in matches.iter().enumerate() {
-        let start = place(words, first)?.start;
-        let (mut parts, mut count, mut end) = (BTreeSet::new(), 0, start);
-        for found in matches.iter().skip(n) {
-            let to = place(words, found)?.end.max(end);
-            if length(text, &(start..to)) > ROOM && count > 0 {
-                break;
-            }
-            end = to;
-            count += 1;
-            parts.insert(found.part);
+    let places: Vec<Spot> = spots(text, words, matches);
+    let mut held: HashMap<usize, usize> = HashMap::new();
+    let mut best: Option<((usize, usize), &[Spot])> = None;
+    let mut end = 0;
+    for (n, first) in places.iter().enumerate() {
+        // The first one is shown even if it is too long.
+        while let Some(next) = places.get(end).filter(|next| end == n || next.fits_after(first)) {
+            *held.entry(next.part).or_default() += 1;
+            end += 1;
         }
-        let score = (parts.len(), count);
+        let score = (held.len(), end - n);
         if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
-            best = Some((score, start..end));
+            best = Some((score, places.get(n..end)?));
+        }
+        if let Entry::Occupied(mut count) = held.entry(first.part) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
         }
     }
-    best.map(|(_, piece)| piece)
+    let (_, piece) = best?;
+    Some(piece.first()?.bytes.start..piece.iter().map(|spot| spot.bytes.end).max()?)
+}
+
+/// Where a match stands.
+struct Spot {
+    part: usize,
+    bytes: Range<usize>,
+    /// The same in characters.
+    chars: Range<usize>,
+}
+
+impl Spot {
+    /// Whether a piece from the beginning of an earlier match holds this one.
+    fn fits_after(&self, first: &Self) -> bool {
+        self.chars.end.max(first.chars.end) - first.chars.start <= ROOM
+    }
+}
+
+/// Where the matches stand, in order.
+fn spots(text: &str, words: &[Word], matches: &[Match]) -> Vec<Spot> {
+    let (mut byte, mut passed) = (0, 0);
+    // Words follow one another: each piece of the text is counted once.
+    let mut chars_to = |to: usize| {
+        passed += text.get(byte..to).map_or(0, |piece| piece.chars().count());
+        byte = to;
+        passed
+    };
+    let chars = words.iter().map(|word| chars_to(word.range.start)..chars_to(word.range.end));
+    let chars: Vec<Range<usize>> = chars.collect();
+    let spot = |found: &Match| {
+        let chars = chars.get(found.words.clone())?;
+        let chars = chars.first()?.start..chars.last()?.end;
+        Some(Spot { part: found.part, bytes: place(words, found)?, chars })
+    };
+    matches.iter().filter_map(spot).collect()
 }
 
 /// The piece with what stands around it, as far as there is room; words stay whole.

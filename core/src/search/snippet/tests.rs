@@ -59,6 +59,38 @@ fn a_word_that_does_not_fit_is_cut() {
     assert_eq!(snippet.highlights.first(), Some(&(1..LONGEST - 1)));
 }
 
+#[test]
+fn a_text_that_is_one_match_after_another_is_read_at_once() {
+    let text = "a ".repeat(32 * 1024);
+    let begun = std::time::Instant::now();
+    let snippet = snippet(&text, "a");
+    // Comparing each match with all that follow it takes a minute.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!((snippet.highlights.len(), snippet.highlights.first()), (119, Some(&(0..1))));
+}
+
+/// The first of the pieces that hold most, found by trying all.
+fn best_of_all(text: &str, words: &[Word], matches: &[Match]) -> Option<Range<usize>> {
+    let mut best: Option<((usize, usize), Range<usize>)> = None;
+    for n in 0..matches.len() {
+        let start = place(words, &matches[n])?.start;
+        let (mut parts, mut count, mut end) = (std::collections::BTreeSet::new(), 0, start);
+        for found in &matches[n..] {
+            let to = place(words, found)?.end.max(end);
+            if length(text, &(start..to)) > ROOM && count > 0 {
+                break;
+            }
+            (end, count) = (to, count + 1);
+            parts.insert(found.part);
+        }
+        let score = (parts.len(), count);
+        if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
+            best = Some((score, start..end));
+        }
+    }
+    best.map(|(_, piece)| piece)
+}
+
 fn story() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         8 => "[a-c]{1,3}",
@@ -73,6 +105,14 @@ fn story() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_piece_that_holds_most_is_found(text in story(), typed in "([a-c]{1,3}|dragon|ru|волны|\"b a\"|\"c a b\"| ){1,4}") {
+        let Some(query) = Query::parse(&typed) else { return Ok(()) };
+        let words = text::words(&text);
+        let matches = query.matches(&words);
+        prop_assert_eq!(best(&text, &words, &matches), best_of_all(&text, &words, &matches));
+    }
 
     #[test]
     fn highlights_are_whole_words_inside(text in story(), typed in "([a-c]{1,3}|dragon|ru|волны|\"b a\"|雪| ){1,4}") {

@@ -334,18 +334,18 @@ impl<K: Key> Graft<K> {
         tips: &[(K, DateTime<Utc>)],
     ) -> Result<Session> {
         self.store_waiting().await?;
-        let made = |(key, at): &(K, DateTime<Utc>)| Some((self.seats.find(*key)?, *at));
-        let tips: Vec<_> = tips.iter().filter_map(made).collect();
+        let tips = self.seats.tips(tips.to_vec());
         let head = head.and_then(|key| self.seats.find(key));
         let id = self.session.id;
         let mut tx = self.begin().await?;
         store::graft::finish(&mut tx, id).await?;
         store::session::admit(&mut tx, &self.session).await?;
-        let mut change = SessionChange::resume(&self.app, tx, self.session.clone());
+        // Before the head is visited, which is the last visit.
+        store::tip::insert_all(&mut tx, id, &tips).await?;
+        let mut change = SessionChange::begin(&self.app, tx, self.session.clone());
         if head.is_some() {
             change.move_head(head, Some(self.claim.request.as_str().to_owned())).await?;
         }
-        store::graft::insert_tips(&mut change.tx, id, &tips).await?;
         change.commit().await
     }
 

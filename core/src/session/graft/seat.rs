@@ -1,10 +1,14 @@
 //! Where the messages of a graft stand, kept small: a tree of 200,000 takes some 15 MB. Pure.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    hash::Hash,
+};
 
 use chrono::{DateTime, Utc};
 
-use crate::tree::{MessageId, Place};
+use crate::tree::{MessageId, Place, Tip};
 
 /// The places of all messages that were added, found by what they are called at home.
 pub(super) struct Seats<K> {
@@ -17,6 +21,8 @@ pub(super) struct Seats<K> {
 struct Seat {
     id: MessageId,
     depth: u32,
+    /// The number of its parent's seat; a root's is its own.
+    parent: u32,
     /// The number of the seat that its jump pointer leads to; a root's leads to itself.
     jump: u32,
     created_at: DateTime<Utc>,
@@ -65,7 +71,7 @@ impl<K: Copy + Eq + Hash> Seats<K> {
         }
         let number = u32::try_from(self.seats.len()).map_err(|_| Refused::Full)?;
         let (seat, parent_id) = match parent {
-            None => (Seat { id, depth: 0, jump: number, created_at }, None),
+            None => (Seat { id, depth: 0, parent: number, jump: number, created_at }, None),
             Some(parent) => {
                 let seat = self.below(parent, id, created_at).ok_or(Refused::ParentUnknown)?;
                 (seat, self.find(parent))
@@ -86,7 +92,36 @@ impl<K: Copy + Eq + Hash> Seats<K> {
         // The jump leads to the parent, or where the jump of the parent's jump leads.
         let jump = if jump_id == parent.id { number } else { self.seat(far)?.jump };
         let created_at = created_at.max(parent.created_at);
-        Some(Seat { id, depth: parent.depth + 1, jump, created_at })
+        Some(Seat { id, depth: parent.depth + 1, parent: number, jump, created_at })
+    }
+
+    /// Where each message leads once these leaves were visited: to the one visited last below it.
+    ///
+    /// A leaf to which only itself leads is left out, unless it is a root.
+    pub(super) fn tips(&self, mut visits: Vec<(K, DateTime<Utc>)>) -> Vec<Tip> {
+        let children = self.seats.iter().filter(|seat| seat.depth > 0);
+        let above: HashSet<u32> = children.map(|seat| seat.parent).collect();
+        visits.sort_by_key(|(_, at)| Reverse(*at));
+        let mut led = HashSet::new();
+        let tip = |(key, visited_at): (K, DateTime<Utc>)| {
+            let leaf = *self.numbers.get(&key)?;
+            let top = self.lead(leaf, &mut led)?;
+            let (leaf_seat, top_seat) = (self.seat(leaf)?, self.seat(top)?);
+            let is_needed = top != leaf || top_seat.depth == 0 || above.contains(&leaf);
+            let tip = Tip { leaf_id: leaf_seat.id, top_id: top_seat.id, visited_at };
+            is_needed.then_some(tip)
+        };
+        visits.into_iter().filter_map(tip).collect()
+    }
+
+    /// Lets all above a leaf lead there that lead nowhere yet; the topmost of them.
+    fn lead(&self, leaf: u32, led: &mut HashSet<u32>) -> Option<u32> {
+        let above = |number: &u32| {
+            let seat = self.seat(*number)?;
+            (seat.depth > 0).then_some(seat.parent)
+        };
+        let way = std::iter::successors(Some(leaf), above);
+        way.take_while(|number| led.insert(*number)).last()
     }
 
     fn seat(&self, number: u32) -> Option<Seat> {
@@ -144,6 +179,40 @@ mod tests {
                 prop_assert_eq!(taken.created_at, at(*second).max(above));
                 prop_assert_eq!(seats.find(n), Some(id(n)));
                 places.push((expected, taken.created_at));
+            }
+        }
+    }
+
+    proptest! {
+        /// From each message one returns to the leaf below it that was visited last.
+        #[test]
+        fn every_message_leads_to_the_leaf_visited_last(
+            parents in prop::collection::vec(prop::option::weighted(0.95, 0_usize..60), 1..60),
+            visits in prop::collection::vec(0_usize..80, 0..12),
+        ) {
+            let mut seats = Seats::new();
+            let mut above: Vec<Option<usize>> = Vec::new();
+            for (n, parent) in parents.iter().enumerate() {
+                let parent = parent.filter(|_| n > 0).map(|parent| parent % n);
+                seats.take((n, id(n)), parent, at(0)).unwrap();
+                above.push(parent);
+            }
+            let path = |leaf: usize| std::iter::successors(Some(leaf), |n| above[*n]);
+            let visits: Vec<(usize, DateTime<Utc>)> = (0..).map(at).zip(visits).map(|(at, n)| (n, at)).collect();
+            let tips = seats.tips(visits.clone());
+            let leads = |node: usize| {
+                let row = |tip: &&Tip| {
+                    let stretch = path(tip.leaf_id.uuid().as_u128() as usize).map(id);
+                    let mut stretch = stretch.take_while(|n| above[tip.top_id.uuid().as_u128() as usize].map(id) != Some(*n));
+                    stretch.any(|n| n == id(node))
+                };
+                let rows: Vec<&Tip> = tips.iter().filter(row).collect();
+                assert!(rows.len() < 2, "two rows answer for one message");
+                rows.first().map_or(id(node), |tip| tip.leaf_id)
+            };
+            for node in 0..parents.len() {
+                let last = visits.iter().rev().find(|(leaf, _)| *leaf < parents.len() && path(*leaf).any(|n| n == node));
+                prop_assert_eq!(leads(node), last.map_or(id(node), |(leaf, _)| id(*leaf)));
             }
         }
     }
