@@ -255,6 +255,26 @@ pub(crate) async fn first_root(tx: &mut Tx, session: SessionId) -> Result<Option
     Ok(row.map(|(id,)| id))
 }
 
+/// A page of a session's living messages in order of creation, of those that `$which` holds for.
+macro_rules! page {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM message m
+              WHERE m.session_id = $1 AND ",
+            $which,
+            " AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
+              ORDER BY m.created_at, m.id
+              LIMIT $4"
+        )
+    };
+}
+
+fn bind_page(query: Query<'_>, after: Option<(DateTime<Utc>, MessageId)>, limit: i64) -> Query<'_> {
+    query.bind(after.map(|(at, _)| at)).bind(after.map(|(_, id)| id)).bind(limit)
+}
+
 /// The whole tree in order of creation, deleted messages left out.
 pub(crate) async fn all_in_session(
     db: &Db,
@@ -262,17 +282,8 @@ pub(crate) async fn all_in_session(
     after: Option<(DateTime<Utc>, MessageId)>,
     limit: i64,
 ) -> Result<Vec<Message>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM message m
-          WHERE m.session_id = $1 AND m.deleted_at IS NULL
-              AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
-          ORDER BY m.created_at, m.id
-          LIMIT $4"
-    );
-    let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
-    Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+    const SQL: &str = page!("m.deleted_at IS NULL");
+    Ok(bind_page(db.read(SQL).bind(session), after, limit).all().await?)
 }
 
 /// How far a tree was read, level by level.
@@ -322,17 +333,8 @@ pub(crate) async fn bookmarked_in_session(
     after: Option<(DateTime<Utc>, MessageId)>,
     limit: i64,
 ) -> Result<Vec<Message>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM message m
-          WHERE m.session_id = $1 AND m.bookmark IS NOT NULL AND m.deleted_at IS NULL
-              AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
-          ORDER BY m.created_at, m.id
-          LIMIT $4"
-    );
-    let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
-    Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+    const SQL: &str = page!("m.bookmark IS NOT NULL AND m.deleted_at IS NULL");
+    Ok(bind_page(db.read(SQL).bind(session), after, limit).all().await?)
 }
 
 /// How many living messages of a session are bookmarked.
