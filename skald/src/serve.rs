@@ -60,7 +60,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<(), Failure> {
     // Before anybody hears that it is ready: a signal that nobody waits for kills.
     let signals = Signals::new().context("cannot listen for signals")?;
     let stop = shutdown.clone();
-    let server = serve(listener, router, shutdown.clone());
+    let server = serve(listener, router, shutdown.clone(), config.transport.write_patience());
     greet(&config, &databases, &app, &format!("http://{address}/"));
     app.start_purge();
     if config.providers.is_empty() {

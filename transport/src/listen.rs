@@ -20,33 +20,37 @@ use crate::lifecycle::Shutdown;
 
 /// A client that sends its headers slower than this holds a connection for nothing.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A client that reads nothing for so long holds a connection, and a stream, for nothing.
-///
-/// Longer than a socket's own limit, which can still say why it closes.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than a query may take.
 const GRACE: Duration = Duration::from_secs(20);
 /// Pause after a failed accept, which usually means that all file handles are taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long what may be waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// A client that reads nothing for so long holds a connection, and a stream, for nothing.
+    write: Duration,
+    /// What runs may finish at the end.
+    grace: Duration,
+}
+
 /// Serves `router` until `shutdown.closing`, then lets running requests finish for 20 seconds.
+///
+/// A connection whose client reads nothing for `write_patience` is ended.
 ///
 /// Sockets are ended by the router itself; [`Shutdown::finish`] waits until they are.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     shutdown: Shutdown,
+    write_patience: Duration,
 ) -> std::io::Result<()> {
-    serve_with_grace(listener, router, shutdown, GRACE).await;
+    let patience = Patience { write: write_patience, grace: GRACE };
+    serve_with(listener, router, shutdown, patience).await;
     Ok(())
 }
 
-async fn serve_with_grace(
-    listener: TcpListener,
-    router: Router,
-    shutdown: Shutdown,
-    grace: Duration,
-) {
+async fn serve_with(listener: TcpListener, router: Router, shutdown: Shutdown, patience: Patience) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -56,6 +60,7 @@ async fn serve_with_grace(
         };
         match accepted {
             Ok((stream, peer)) => {
+                let stream = with_patience(stream, patience.write);
                 let conversation = converse(stream, peer, router.clone(), shutdown.closing.clone());
                 connections.spawn(shutdown.tasks.track_future(conversation));
             }
@@ -67,17 +72,26 @@ async fn serve_with_grace(
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, finished).await.is_err() {
+    if tokio::time::timeout(patience.grace, finished).await.is_err() {
         tracing::warn!("connections were still busy at the end of the grace period");
         // Not waited for: what does not even yield would never let the process end.
         connections.abort_all();
     }
 }
 
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, closing: CancellationToken) {
+fn with_patience(stream: TcpStream, write: Duration) -> Impatient<TcpStream> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps delaying small packets");
     }
+    Impatient::new(stream, write)
+}
+
+async fn converse(
+    stream: Impatient<TcpStream>,
+    peer: SocketAddr,
+    router: Router,
+    closing: CancellationToken,
+) {
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(Body::new))
@@ -86,7 +100,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, closing: 
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .serve_connection(TokioIo::new(Impatient::new(stream, WRITE_TIMEOUT)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let outcome = tokio::select! {
@@ -122,7 +136,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
         let grace = Duration::from_millis(50);
-        serving.spawn(serve_with_grace(listener, router, shutdown.clone(), grace));
+        let patience = Patience { write: SOON, grace };
+        serving.spawn(serve_with(listener, router, shutdown.clone(), patience));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         entered.notified().await;

@@ -102,6 +102,16 @@ pub struct RequestLimits {
     pub answer_bytes: usize,
 }
 
+impl Settings {
+    /// How long a connection may wait for a client who reads nothing, before it is ended.
+    ///
+    /// Longer than a socket's own limit, which can still say why it closes.
+    pub fn write_patience(&self) -> Duration {
+        let longer = self.websocket.write_timeout().saturating_add(Duration::from_secs(5));
+        longer.max(Duration::from_secs(30))
+    }
+}
+
 impl RequestLimits {
     pub(crate) fn body_read(&self) -> Duration {
         Duration::from_millis(self.body_read_ms)

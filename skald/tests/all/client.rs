@@ -3,11 +3,11 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Duration, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    WebSocketStream, client_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
@@ -15,6 +15,9 @@ use crate::server::Server;
 
 /// Nothing in these stories takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes that the system keeps on a narrow socket.
+const NARROW: u32 = 64 * 1024;
 
 /// Somebody with an account, or nobody in particular.
 #[derive(Clone)]
@@ -145,10 +148,24 @@ impl Player {
 
     /// Opens a WebSocket as this player.
     pub(crate) async fn open_socket(&self) -> Socket {
+        self.open_socket_on(TcpSocket::new_v4().unwrap()).await
+    }
+
+    /// Opens a WebSocket for which the system keeps little that was not read yet.
+    pub(crate) async fn open_narrow_socket(&self) -> Socket {
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.set_recv_buffer_size(NARROW).unwrap();
+        self.open_socket_on(tcp).await
+    }
+
+    async fn open_socket_on(&self, tcp: TcpSocket) -> Socket {
+        let (_, place) = self.socket.split_once("://").unwrap();
+        let address = place.split('/').next().unwrap().parse().unwrap();
+        let tcp = tcp.connect(address).await.unwrap();
         let mut request = self.socket.as_str().into_client_request().unwrap();
         let protocol = "graphql-transport-ws".parse().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (stream, _) = connect_async(request).await.unwrap();
+        let (stream, _) = client_async(request, tcp).await.unwrap();
         let mut socket = Socket { stream, next_id: 0 };
         let payload = self.token.as_ref().map(|token| json!({ "authorization": token }));
         socket.say(json!({ "type": "connection_init", "payload": payload })).await;
@@ -173,7 +190,7 @@ impl Player {
 
 /// An open graphql-transport-ws socket.
 pub(crate) struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    stream: WebSocketStream<TcpStream>,
     next_id: u32,
 }
 
@@ -223,6 +240,12 @@ impl Socket {
             Some("complete") => None,
             _ => panic!("unexpected {message}"),
         }
+    }
+
+    /// Asks for a sign of life; what comes next, which is that unless something came before it.
+    pub(crate) async fn ping(&mut self) -> Value {
+        self.say(json!({ "type": "ping" })).await;
+        self.hear().await
     }
 
     /// The next message, whatever it is.

@@ -33,6 +33,8 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 ///
 /// A request takes many times its size once it is parsed.
 const LARGE_OPERATIONS: usize = 4;
+/// So many answers of the largest size may wait for a client, or more smaller ones.
+const LARGE_ANSWERS: usize = 2;
 
 type Authentication = BoxFuture<'static, Result<Caller, AuthenticationError>>;
 
@@ -113,7 +115,7 @@ impl<E: Executor> Connection<E> {
     }
 
     /// The order is one of urgency; reading stops only when answers to it would pile up, which are
-    /// small: what can be large comes from operations, and they wait for room first.
+    /// small: what can be large comes from operations, and they wait for room before they begin.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let room = self.server.settings.websocket.queued_messages.max(1);
         if let Poll::Ready(ending) = self.lifetime.poll_end(cx) {
@@ -135,10 +137,7 @@ impl<E: Executor> Connection<E> {
         {
             return Poll::Ready(Event::Frame(frame));
         }
-        if self.outbox.has_room(room) {
-            return self.operations.poll_item(cx).map(Event::Item);
-        }
-        Poll::Pending
+        self.operations.poll_item(self.outbox.has_room(room), cx).map(Event::Item)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), End> {
@@ -148,10 +147,7 @@ impl<E: Executor> Connection<E> {
             Event::Alarm(alarm) => self.alarm(alarm),
             Event::Authenticated(outcome) => self.authenticated(outcome),
             Event::Frame(frame) => self.frame(frame),
-            Event::Item(item) => {
-                self.item(item);
-                Ok(())
-            }
+            Event::Item(item) => self.item(item),
         }
     }
 
@@ -267,7 +263,7 @@ impl<E: Executor> Connection<E> {
         }
     }
 
-    fn item(&mut self, item: Item) {
+    fn item(&mut self, item: Item) -> Result<(), End> {
         match item {
             Item::Answer { id, answer } if answer.is_request_error() => {
                 // `error` ends an operation; its `complete` must not follow.
@@ -280,6 +276,11 @@ impl<E: Executor> Connection<E> {
                 self.say(&Outgoing::Complete { id: &id });
             }
         }
+        let allowed = self.server.settings.requests.answer_bytes.saturating_mul(LARGE_ANSWERS);
+        if self.outbox.bytes() > allowed {
+            return Err(Some(Close::SLOW_CONSUMER));
+        }
+        Ok(())
     }
 
     fn say(&mut self, message: &Outgoing<'_>) {

@@ -33,6 +33,8 @@ pub(super) struct Operations {
 struct Running {
     answers: BoxStream<'static, Answer>,
     bytes: usize,
+    /// Not begun, or between two answers: it holds nothing that others wait for.
+    rests: bool,
     signal: Arc<Signal>,
     waker: Waker,
 }
@@ -62,7 +64,7 @@ impl Operations {
         signal.wake_by_ref();
         self.bytes += bytes;
         let waker = Waker::from(Arc::clone(&signal));
-        self.running.insert(id, Running { answers, bytes, signal, waker });
+        self.running.insert(id, Running { answers, bytes, rests: true, signal, waker });
     }
 
     /// Drops what runs under `id`; an unknown id has just ended by itself.
@@ -74,26 +76,39 @@ impl Operations {
         self.ready.queue().retain(|signal| !Arc::ptr_eq(signal, &running.signal));
     }
 
-    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Item> {
+    /// The next item; without `room` for answers at most one of each operation, which is in the
+    /// middle of it.
+    ///
+    /// What is in the middle may hold a connection to the database, or a transaction: stopped
+    /// there, it would have everybody wait for the client who does not read.
+    pub(super) fn poll_item(&mut self, room: bool, cx: &mut Context<'_>) -> Poll<Item> {
         self.ready.socket.register(cx.waker());
         // Once around: an operation that is always ready must not keep the socket from reading.
         let round = self.ready.queue().len();
         for _ in 0..round {
             let Some(signal) = self.ready.queue().pop_front() else { return Poll::Pending };
-            signal.is_queued.store(false, Ordering::SeqCst);
             let Some(running) = self.running.get_mut(&*signal.id) else { continue };
+            if running.rests && !room {
+                self.ready.queue().push_back(signal);
+                continue;
+            }
+            signal.is_queued.store(false, Ordering::SeqCst);
             let mut cx = Context::from_waker(&running.waker);
             let id = || signal.id.as_ref().to_owned();
             match running.answers.poll_next_unpin(&mut cx) {
                 Poll::Ready(Some(answer)) => {
+                    running.rests = true;
                     signal.wake_by_ref();
                     return Poll::Ready(Item::Answer { id: id(), answer });
                 }
                 Poll::Ready(None) => return Poll::Ready(Item::End { id: id() }),
-                Poll::Pending => {}
+                Poll::Pending => running.rests = false,
             }
         }
-        if !self.ready.queue().is_empty() {
+        let may_go_on = |signal: &Arc<Signal>| {
+            room || self.running.get(&*signal.id).is_some_and(|running| !running.rests)
+        };
+        if self.ready.queue().iter().any(may_go_on) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -136,7 +151,8 @@ impl Wake for Signal {
 #[cfg(test)]
 mod tests {
     use futures_util::stream;
-    use futures_util::task::noop_waker;
+    use futures_util::task::{noop_waker, noop_waker_ref};
+    use tokio::sync::mpsc::{self, Sender};
 
     use super::*;
 
@@ -173,10 +189,41 @@ mod tests {
         let mut operations = Operations::default();
         operations.start("a".to_owned(), 0, stream::pending().boxed());
         let waker = operations.running["a"].waker.clone();
-        assert!(operations.poll_item(&mut Context::from_waker(&noop_waker())).is_pending());
+        assert!(operations.poll_item(true, &mut Context::from_waker(&noop_waker())).is_pending());
         operations.stop("a");
         waker.wake();
         assert!(operations.ready.queue().is_empty());
+    }
+
+    #[test]
+    fn without_room_only_what_is_in_the_middle_goes_on() {
+        let mut operations = Operations::default();
+        let mut cx = Context::from_waker(noop_waker_ref());
+        let mut poll = |operations: &mut Operations, room| match operations.poll_item(room, &mut cx)
+        {
+            Poll::Ready(Item::Answer { id, .. }) => id,
+            Poll::Ready(Item::End { id }) => format!("end of {id}"),
+            Poll::Pending => "nothing".to_owned(),
+        };
+        let (sender, receiver) = told_to();
+        operations.start("a".to_owned(), 0, receiver);
+        assert_eq!(poll(&mut operations, true), "nothing");
+        let answers = stream::repeat_with(|| Answer::refused(Vec::new()));
+        operations.start("b".to_owned(), 0, answers.boxed());
+        assert_eq!(poll(&mut operations, false), "nothing", "b has not begun");
+        sender.try_send(()).unwrap();
+        sender.try_send(()).unwrap();
+        assert_eq!(poll(&mut operations, false), "a");
+        assert_eq!(poll(&mut operations, false), "nothing", "a has had its say");
+        assert_eq!(poll(&mut operations, true), "b");
+        assert_eq!(poll(&mut operations, true), "a");
+    }
+
+    /// Answers whenever it is told to.
+    fn told_to() -> (Sender<()>, BoxStream<'static, Answer>) {
+        let (sender, mut receiver) = mpsc::channel(2);
+        let answers = stream::poll_fn(move |cx| receiver.poll_recv(cx));
+        (sender, answers.map(|()| Answer::refused(Vec::new())).boxed())
     }
 
     #[test]
@@ -188,7 +235,7 @@ mod tests {
         }
         let mut seen = String::new();
         while operations.len() > 0 {
-            match operations.poll_item(&mut Context::from_waker(&noop_waker())) {
+            match operations.poll_item(true, &mut Context::from_waker(&noop_waker())) {
                 Poll::Ready(Item::Answer { id, .. }) => seen += &id,
                 Poll::Ready(Item::End { id }) => operations.stop(&id),
                 Poll::Pending => panic!("both are ready"),

@@ -42,6 +42,11 @@ impl Outbox {
         self.is_flushed = false;
     }
 
+    /// How much waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether fewer messages wait than `messages`.
     pub(super) fn has_places(&self, messages: usize) -> bool {
         self.queue.len() < messages

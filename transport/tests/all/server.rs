@@ -48,6 +48,7 @@ impl TestServer {
         let user_agent = Arc::default();
         let tokens = Tokens { revoked: revoked.clone(), user_agent: Arc::clone(&user_agent) };
         let shutdown = Shutdown::default();
+        let patience = settings.write_patience();
         let router = Transport {
             routes: axum::Router::new(),
             executor: toy::schema(Arc::clone(&signals), TimeLimit::new(&settings.requests)),
@@ -60,7 +61,7 @@ impl TestServer {
         .router();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        shutdown.tasks.spawn(serve(listener, router, shutdown.clone()));
+        shutdown.tasks.spawn(serve(listener, router, shutdown.clone(), patience));
         let client = Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
