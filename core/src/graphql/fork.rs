@@ -53,7 +53,8 @@ impl ForkMutation {
     /// written comes with its text so far and is `INTERRUPTED`; without a word of text it stays
     /// behind, and as the named message it is refused with `REPLY_RUNNING`. `editedFrom` and
     /// `continuedFrom` are null where that message stayed behind, and `generation.prompt` is null
-    /// for what the other session's models were told. What calls of models cost is counted there, not again here.
+    /// for what the other session's models were told. What calls of models cost is counted there,
+    /// not again here.
     async fn fork_session(
         &self,
         ctx: &Context<'_>,
