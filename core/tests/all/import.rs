@@ -286,3 +286,22 @@ async fn a_document_may_be_laid_out_anew() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_leaf_that_is_named_twice_was_visited_where_it_stands_last() {
+    story(async |world| {
+        let tale = rich_tale(world, freya()).await;
+        let document = document(world, freya(), &tale.session).await;
+        let value: Value = serde_json::from_str(&document).unwrap();
+        let tips: Vec<String> =
+            value["tips"].as_array().unwrap().iter().map(Value::to_string).collect();
+        assert!(tips.len() > 1, "{tips:?}");
+        let written = format!("\"tips\":[{}]", tips.join(","));
+        let often =
+            format!("\"tips\":[{}{}]", format!("{},", tips[1]).repeat(1000), tips.join(","));
+        assert!(document.contains(&written));
+        let made = import(world, freya(), &document.replacen(&written, &often, 1)).await;
+        assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
+    })
+    .await;
+}

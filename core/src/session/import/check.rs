@@ -14,16 +14,13 @@ const TEXT_BYTES: usize = 1024 * 1024;
 /// Bytes of a name or an address at most.
 const NAME_BYTES: usize = 2048;
 /// People of one kind at most.
-const MAX_PEOPLE: usize = 500;
+pub(super) const MAX_PEOPLE: usize = 500;
 
 type Checked = Result<(), String>;
 
 /// Everything before the messages.
 pub(super) fn check_head(head: &Head) -> Checked {
     let Head { session, personas, characters } = head;
-    if personas.len().max(characters.len()) > MAX_PEOPLE {
-        return Err(format!("more than {MAX_PEOPLE} personas or characters"));
-    }
     if session.cast.len() > MAX_CAST {
         return Err(format!("more than {MAX_CAST} characters on stage"));
     }

@@ -8,6 +8,7 @@
 mod check;
 mod desk;
 mod document;
+mod list;
 mod native;
 mod people;
 mod recognise;
