@@ -305,8 +305,10 @@ async fn a_document_may_be_laid_out_anew() {
                \"characters\": {}, \"messages\": {}, \"tips\": {}, \"head\": {} }}",
             value["personas"], value["characters"], value["messages"], value["tips"], value["head"],
         );
-        let made = import(world, freya(), &reordered).await;
-        assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
+        for content in [&reordered, &format!("\u{feff}{document}")] {
+            let made = import(world, freya(), content).await;
+            assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
+        }
     })
     .await;
 }
