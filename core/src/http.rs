@@ -62,6 +62,7 @@ async fn give(State(app): State<App>, Path((token, _)): Path<(String, String)>) 
     match export::download(&app, &token).await {
         Ok(Some(download)) => saved(download),
         Ok(None) => forbidden(),
+        Err(Error::User(refused)) => plain(StatusCode::TOO_MANY_REQUESTS, refused.message),
         Err(error) => fault(&error),
     }
 }

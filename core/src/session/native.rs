@@ -92,7 +92,8 @@ pub struct MessageRecord {
     /// When it was last edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<DateTime<Utc>>,
-    /// What it said before, oldest first.
+    /// What it said before, oldest first. An export writes this field and the next one by
+    /// themselves: they stay the last two.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<RevisionRecord>,
     /// How a model wrote it.

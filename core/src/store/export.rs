@@ -1,6 +1,5 @@
 //! SQL on what only an export reads.
 
-use chrono::{DateTime, Utc};
 use skald_base::{Db, Result};
 
 use crate::{character::CharacterId, persona::PersonaId, session::SessionId, tree::MessageId};
@@ -15,22 +14,6 @@ pub(crate) async fn authors(
         FROM message
         WHERE session_id = $1 AND deleted_at IS NULL";
     Ok(db.read(SQL).bind(session).all().await?)
-}
-
-/// What these messages said before, oldest first.
-pub(crate) async fn revisions(
-    db: &Db,
-    ids: &[MessageId],
-) -> Result<Vec<(MessageId, String, DateTime<Utc>)>> {
-    const SQL: &str = "
-        SELECT message_id, content, created_at
-        FROM message_revision
-        WHERE message_id IN (..)
-        ORDER BY message_id, revision";
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(db.read(SQL).bind_list(ids).all().await?)
 }
 
 /// The living leaves that were visited in a session, the one visited last at the end.

@@ -39,15 +39,15 @@ pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-async fn room(world: &World, who: Viewer, input: Value) -> Value {
+pub(crate) async fn room(world: &World, who: Viewer, input: Value) -> Value {
     world.does(who, "createUpload", input).await["upload"].clone()
 }
 
-async fn link(world: &World, who: Viewer, input: Value) -> Value {
+pub(crate) async fn link(world: &World, who: Viewer, input: Value) -> Value {
     world.does(who, "exportSession", input).await["export"].clone()
 }
 
-fn files(world: &World) -> Vec<(String, String)> {
+pub(crate) fn files(world: &World) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(world.files.path()).unwrap();
     let mut found: Vec<(String, String)> = entries
         .map(|entry| {

@@ -212,6 +212,30 @@ async fn a_malformed_file_is_named_with_the_place_and_leaves_nothing() {
             (&with("\"COMPLETE\"", "\"WRITING\""), "it is still being written"),
             (&with("\"COMPLETE\"", "\"DONE\""), "unknown variant `DONE`"),
             (&with("\"content\":\"", "\"content\":\"\\u0000"), "NUL"),
+            (
+                &with("\"content\":", "\"bookmark\":\"a\\u0000b\",\"content\":"),
+                "bookmark contains a NUL",
+            ),
+            (
+                &with(
+                    "\"content\":",
+                    &format!("\"bookmark\":\"{}\",\"content\":", "x".repeat(201)),
+                ),
+                "bookmark is longer than 200 bytes",
+            ),
+            (
+                &with("\"content\":", "\"continuedFrom\":8,\"content\":"),
+                "continuedFrom does not stand",
+            ),
+            (
+                &swap("\"storyModel\":null", "\"storyModel\":\"a\\u0000b\""),
+                "a model contains a NUL",
+            ),
+            (
+                &swap("\"storyModel\":null", &format!("\"storyModel\":\"{}\"", "x".repeat(3000))),
+                "a model is longer than 2048 bytes",
+            ),
+            (&swap("\"attempt\":1", "\"attempt\":9223372036854775807"), "attempt is not between"),
             (&with("\"createdAt\":\"2", "\"createdAt\":\"+12"), "time is out of range|invalid"),
             (&swap("\"head\":", "\"head\":9"), "which is not there"),
             (&swap("\"persona\":0", "\"persona\":7"), "there is no persona 7"),
@@ -248,7 +272,7 @@ async fn a_later_version_is_read_and_what_is_new_is_told() {
         let document = document(world, freya(), &tale.session).await;
         let later = document
             .replacen("\"version\":\"1.0\"", "\"version\":\"1.7\",\"mood\":{\"a\":[1]}", 1)
-            .replacen("\"role\":", "\"weather\":\"rain\",\"role\":", 1)
+            .replacen("\"role\":", "\"weather\\u0000\":\"rain\",\"role\":", 1)
             .replacen("\"settings\":{", "\"settings\":{\"storyModel\":\"gone/model\",\"x\":1,", 1)
             .replacen("\"storyModel\":null,", "", 1);
         let report = import(world, freya(), &later).await["report"].clone();
@@ -258,7 +282,7 @@ async fn a_later_version_is_read_and_what_is_new_is_told() {
         };
         assert_eq!(
             told(&report["skipped"]),
-            ["messages.weather", "mood", "session.settings.x"]
+            ["messages.weather\u{fffd}", "mood", "session.settings.x"]
                 .map(|field| format!("{field} is not known to this version"))
         );
         assert_eq!(
@@ -281,7 +305,28 @@ async fn a_document_may_be_laid_out_anew() {
                \"characters\": {}, \"messages\": {}, \"tips\": {}, \"head\": {} }}",
             value["personas"], value["characters"], value["messages"], value["tips"], value["head"],
         );
-        let made = import(world, freya(), &reordered).await;
+        for content in [&reordered, &format!("\u{feff}{document}")] {
+            let made = import(world, freya(), content).await;
+            assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_named_twice_was_visited_where_it_stands_last() {
+    story(async |world| {
+        let tale = rich_tale(world, freya()).await;
+        let document = document(world, freya(), &tale.session).await;
+        let value: Value = serde_json::from_str(&document).unwrap();
+        let tips: Vec<String> =
+            value["tips"].as_array().unwrap().iter().map(Value::to_string).collect();
+        assert!(tips.len() > 1, "{tips:?}");
+        let written = format!("\"tips\":[{}]", tips.join(","));
+        let often =
+            format!("\"tips\":[{}{}]", format!("{},", tips[1]).repeat(1000), tips.join(","));
+        assert!(document.contains(&written));
+        let made = import(world, freya(), &document.replacen(&written, &often, 1)).await;
         assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
     })
     .await;

@@ -48,6 +48,7 @@ mod resume;
 
 mod script;
 mod search;
+mod slow;
 mod stale;
 mod story;
 mod style;

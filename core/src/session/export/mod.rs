@@ -14,14 +14,15 @@ use skald_base::{Error, Result, Viewer};
 use super::Session;
 use crate::{
     app::App,
-    file::{self, Link, name, token::Grant},
+    file::{self, Link, Sending, name, token::Grant},
     session::SessionId,
     store,
-    tree::MessageId,
+    tree::{Message, MessageId},
+    turn::Reply,
 };
 
-/// Messages that are read at once.
-const PAGE: i64 = 32;
+/// Messages that are read at once: text and thought of each may have 1 MiB.
+const PAGE: i64 = 8;
 
 /// How a session is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub async fn link(app: &App, viewer: &Viewer, wish: ExportWish) -> Result<(Link,
     Ok((file::export_link(app, &grant, &file_name).await?, file_name))
 }
 
-/// What a link leads to; nothing if it allows nothing, or the session is not there any more.
+/// What a link leads to, unless too many of the player's are on their way; nothing if it allows nothing, or the session is not there any more.
 pub async fn download(app: &App, token: &str) -> Result<Option<Download>> {
     let Some(Grant::Export { user, session, format, leaf }) = file::open(app, token).await? else {
         return Ok(None);
@@ -109,11 +110,25 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Download>> {
     let found = store::session::find(&mut app.db.reader(), session, user).await?;
     let Some(session) = found else { return Ok(None) };
     let file_name = file_name(app, &session, format).await?;
+    let sending = Sending::begin(app, user)?;
     let bytes = match format {
         ExportFormat::NativeJson => native::stream(app.clone(), session).boxed(),
         ExportFormat::Markdown => markdown::stream(app.clone(), session, leaf).boxed(),
     };
+    // It is on its way for as long as somebody reads it.
+    let bytes = bytes.inspect(move |_| _ = &sending).boxed();
     Ok(Some(Download { file_name, content_type: format.content_type(), bytes }))
+}
+
+/// The message as its reply, which was read after it, leaves it: one that was being written and has
+/// ended in between is read again.
+async fn beside(app: &App, message: Message, reply: Option<&Reply>) -> Result<Message> {
+    let has_ended = reply.is_some_and(|reply| reply.finished_at.is_some());
+    if !message.status.is_running() || !has_ended {
+        return Ok(message);
+    }
+    let found = store::message::find(&mut app.db.reader(), message.id).await?;
+    Ok(found.unwrap_or(message))
 }
 
 /// After its title, or after who is on stage.
