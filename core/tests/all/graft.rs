@@ -23,7 +23,16 @@ fn stock(world: &World) -> Stock {
     let settings = Settings { language: "en".into(), ..Settings::default() };
     let cast = vec![Member { character_id: None, name: "Mira".into(), avatar_url: None }];
     let id = world.app.ids.next();
-    Stock { id, mode: SessionMode::Sandbox, settings, persona_id: None, cast, forked: None }
+    Stock {
+        id,
+        mode: SessionMode::Sandbox,
+        settings,
+        persona_id: None,
+        cast,
+        tags: Vec::new(),
+        archived_at: None,
+        forked: None,
+    }
 }
 
 async fn open(world: &World, request: &str) -> Result<Opened<u64>, UserErrorCode> {

@@ -69,6 +69,10 @@ pub struct Stock {
     pub persona_id: Option<PersonaId>,
     /// The cast, in order.
     pub cast: Vec<Member>,
+    /// The player's tags, checked, in order.
+    pub tags: Vec<String>,
+    /// Since when it is put away, if it comes like that.
+    pub archived_at: Option<DateTime<Utc>>,
     /// For a fork: the session it comes from, and the message it was forked at.
     pub forked: Option<(SessionId, MessageId)>,
 }
@@ -172,7 +176,7 @@ impl Stock {
             version: 1,
             created_at: now,
             last_activity_at: now,
-            archived_at: None,
+            archived_at: self.archived_at,
             deleted_at: None,
             title_folded,
         };
@@ -201,8 +205,10 @@ impl<K: Key> Graft<K> {
             let message = format!("at most {allowed} sessions may be forked or imported at once");
             return Err(UserError::new(UserErrorCode::LimitExceeded, message).into());
         }
+        let tags = stock.tags.clone();
         let (session, cast) = stock.plant(app, claim);
         store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+        store::session_list::set_tags(&mut tx, session.id, &tags).await?;
         for member in &cast {
             store::session::insert_cast(&mut tx, member).await?;
         }

@@ -7,6 +7,7 @@ use super::document::Head;
 use crate::session::{
     MAX_CAST,
     native::{AuthorRecord, GenerationRecord, MessageRecord},
+    tags,
 };
 
 /// Bytes of one text at most: what a model may write in one reply.
@@ -33,6 +34,8 @@ pub(super) fn check_head(head: &Head) -> Checked {
     for (place, character) in characters.iter().enumerate() {
         character.check().map_err(|error| format!("character {place}: {}", words(&error)))?;
     }
+    tags::check("tags", session.tags.clone())
+        .map_err(|error| format!("tags: {}", words(&error)))?;
     check_place("persona", session.persona, personas.len())?;
     for member in &session.cast {
         check_text("the name on stage", &member.name, NAME_BYTES)?;
@@ -43,7 +46,8 @@ pub(super) fn check_head(head: &Head) -> Checked {
         )?;
         check_place("character", member.character, characters.len())?;
     }
-    check_time(session.created_at)
+    let times = [Some(session.created_at), session.archived_at];
+    times.into_iter().flatten().try_for_each(check_time)
 }
 
 fn words(error: &Error) -> String {
@@ -55,7 +59,12 @@ pub(super) fn check_message(head: &Head, place: usize, message: &MessageRecord) 
     if message.number != place {
         return Err(format!("it stands where message {place} should: they are numbered from 0"));
     }
-    for (what, number) in [("parent", message.parent), ("editedFrom", message.edited_from)] {
+    let numbers = [
+        ("parent", message.parent),
+        ("editedFrom", message.edited_from),
+        ("continuedFrom", message.continued_from),
+    ];
+    for (what, number) in numbers {
         if number.is_some_and(|number| number >= place) {
             return Err(format!("its {what} does not stand before it"));
         }
@@ -65,6 +74,7 @@ pub(super) fn check_message(head: &Head, place: usize, message: &MessageRecord) 
     }
     check_text("content", &message.content, TEXT_BYTES)?;
     check_text("thought", message.thought.as_deref().unwrap_or_default(), TEXT_BYTES)?;
+    check_text("bookmark", message.bookmark.as_deref().unwrap_or_default(), NAME_BYTES)?;
     check_author(head, &message.author)?;
     for revision in &message.revisions {
         check_text("a revision", &revision.content, TEXT_BYTES)?;

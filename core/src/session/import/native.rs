@@ -18,6 +18,7 @@ use crate::{
         self, Session, SessionId, Settings,
         graft::{Graft, Opened, Revision, Scion, Stock},
         native::{GenerationRecord, MessageRecord},
+        tags,
     },
     store,
     tree::{Author, MessageRole},
@@ -101,6 +102,8 @@ async fn make(
         settings: record.settings.clone(),
         persona_id: settled.player(record.persona),
         cast: settled.cast(&record.cast),
+        tags: tags::check("input.uploadIds", record.tags.clone())?,
+        archived_at: record.archived_at,
         forked: None,
     };
     let mut graft = match Graft::open(app, stock, claim).await? {
