@@ -62,6 +62,8 @@ async fn give(State(app): State<App>, Path((token, _)): Path<(String, String)>) 
     match export::download(&app, &token).await {
         Ok(Some(download)) => saved(download),
         Ok(None) => forbidden(),
+        // The story has grown too large since the link was made.
+        Err(Error::User(refused)) => plain(StatusCode::CONFLICT, refused.message),
         Err(error) => fault(&error),
     }
 }

@@ -45,6 +45,9 @@ pub struct FileSettings {
     pub upload_seconds: u32,
     /// Seconds for which a link to an export is good. Default 3600.
     pub export_seconds: u32,
+    /// Bytes of all chats in one exported archive at most, before they are packed: what branches
+    /// share is written in each of them. Default 1073741824.
+    pub export_bytes: u64,
     /// Milliseconds without any data after which receiving a file is given up. Default 30000.
     pub idle_ms: u32,
 }
@@ -58,6 +61,7 @@ impl Default for FileSettings {
             upload_bytes_per_user: 512 * 1024 * 1024,
             upload_seconds: 3600,
             export_seconds: 3600,
+            export_bytes: 1024 * 1024 * 1024,
             idle_ms: 30_000,
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
@@ -33,6 +33,20 @@ pub(crate) async fn http(world: &World, method: &str, url: &str, body: Body) -> 
     let body = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
     let body = String::from_utf8(body).unwrap();
     Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+}
+
+/// What a link leads to, whatever it is.
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
+    pub(crate) bytes: Vec<u8>,
+}
+
+pub(crate) async fn fetch(world: &World, url: &str) -> Fetched {
+    let routes: Router = router(world.app.clone());
+    let request = axum::http::Request::get(url).body(Body::empty()).unwrap();
+    let (parts, body) = routes.oneshot(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
+    Fetched { status: parts.status.as_u16(), bytes }
 }
 
 pub(crate) fn text(value: &Value) -> &str {

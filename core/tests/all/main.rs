@@ -13,6 +13,7 @@
 )]
 
 mod again;
+mod chat_files;
 mod chats;
 mod client;
 mod continuation;
