@@ -12,7 +12,7 @@ use axum::{
     routing::{get, put},
 };
 use futures_util::StreamExt;
-use skald_base::Error;
+use skald_base::{Error, UserErrorCode};
 
 use crate::{
     app::App,
@@ -62,7 +62,14 @@ async fn give(State(app): State<App>, Path((token, _)): Path<(String, String)>) 
     match export::download(&app, &token).await {
         Ok(Some(download)) => saved(download),
         Ok(None) => forbidden(),
-        Err(Error::User(refused)) => plain(StatusCode::TOO_MANY_REQUESTS, refused.message),
+        Err(Error::User(refused)) => {
+            let status = match refused.code {
+                UserErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+                // The story has grown too large since the link was made.
+                _ => StatusCode::CONFLICT,
+            };
+            plain(status, refused.message)
+        }
         Err(error) => fault(&error),
     }
 }

@@ -45,6 +45,9 @@ pub struct FileSettings {
     pub upload_seconds: u32,
     /// Seconds for which a link to an export is good. Default 3600.
     pub export_seconds: u32,
+    /// Bytes of all chats in one exported archive at most, before they are packed: what branches
+    /// share is written in each of them. Default 1073741824.
+    pub export_bytes: u64,
     /// Milliseconds without any data after which receiving a file is given up. Default 30000.
     pub idle_ms: u32,
 }
@@ -58,6 +61,7 @@ impl Default for FileSettings {
             upload_bytes_per_user: 512 * 1024 * 1024,
             upload_seconds: 3600,
             export_seconds: 3600,
+            export_bytes: 1024 * 1024 * 1024,
             idle_ms: 30_000,
         }
     }
@@ -90,7 +94,7 @@ impl Sending {
         let mut sending = app.files.sending();
         if sending.iter().filter(|other| **other == user).count() >= MOST_DOWNLOADS {
             let message = format!("at most {MOST_DOWNLOADS} files may be fetched at once");
-            return Err(UserError::new(UserErrorCode::LimitExceeded, message).into());
+            return Err(UserError::new(UserErrorCode::RateLimited, message).into());
         }
         sending.push(user);
         drop(sending);

@@ -102,6 +102,7 @@ async fn stock_of(app: &App, viewer: &Viewer, wish: &ForkWish, id: SessionId) ->
     settings.title = wish.title.clone().or(settings.title);
     settings.check(app, &source.settings)?;
     let cast = store::session::cast(&mut reader, &[source.id]).await?;
+    let tags = store::session_list::tags(&app.db, &[source.id]).await?;
     let member = |member: super::CastMember| Member {
         character_id: member.character_id,
         name: member.name,
@@ -113,6 +114,9 @@ async fn stock_of(app: &App, viewer: &Viewer, wish: &ForkWish, id: SessionId) ->
         settings,
         persona_id: source.persona_id,
         cast: cast.into_iter().map(member).collect(),
+        tags: tags.into_iter().map(|tag| tag.tag).collect(),
+        // Whoever forks wants to go on.
+        archived_at: None,
         forked: Some((source.id, message.id)),
         copies: Vec::new(),
     })

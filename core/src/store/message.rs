@@ -255,9 +255,9 @@ pub(crate) async fn all_in_session(
 /// How far a tree was read, level by level.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DepthCursor {
-    depth: i64,
-    at: DateTime<Utc>,
-    id: MessageId,
+    pub(super) depth: i64,
+    pub(super) at: DateTime<Utc>,
+    pub(super) id: MessageId,
 }
 
 impl DepthCursor {
@@ -268,7 +268,12 @@ impl DepthCursor {
 
     /// After this message.
     pub(crate) fn of(message: &Message) -> Self {
-        Self { depth: message.depth, at: message.created_at, id: message.id }
+        Self::after(message.depth, message.created_at, message.id)
+    }
+
+    /// After the message that stands so.
+    pub(crate) fn after(depth: i64, at: DateTime<Utc>, id: MessageId) -> Self {
+        Self { depth, at, id }
     }
 }
 

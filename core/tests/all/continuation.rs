@@ -15,7 +15,7 @@ const GO_ON: &str = "[Continue exactly where you stopped, repeat nothing. If a s
     begin with it.]";
 
 /// A tale whose last reply was stopped in the middle; its id.
-async fn cut(world: &World, script: &Script) -> (Tale, String) {
+pub(crate) async fn cut(world: &World, script: &Script) -> (Tale, String) {
     let tale = world.tale(freya()).await;
     let reply = id(&world.says(freya(), &tale, "Where is she?").await["reply"]);
     let call = script.call().await;

@@ -80,6 +80,22 @@ pub(crate) async fn forks(world: &World, tale: &Tale, message: &str, scope: &str
 }
 
 #[tokio::test]
+async fn a_fork_has_the_tags_and_is_on_the_list() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let away = json!({ "id": tale.session, "tags": ["тихо", "Море"], "archived": true });
+        world.does(freya(), "updateSession", away).await;
+        let fork =
+            json!({ "sessionId": tale.session, "messageId": tale.greeting, "scope": "PATH" });
+        let fork = id(&world.does(freya(), "forkSession", fork).await["session"]);
+        let query = "query($id: ID!) { session(id: $id) { tags archivedAt } }";
+        let session = world.ask(freya(), query, json!({ "id": fork })).await;
+        assert_eq!(session, json!({ "tags": ["тихо", "Море"], "archivedAt": null }));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn each_scope_takes_what_it_says() {
     story(async |world| {
         let story = branching(world).await;

@@ -29,6 +29,8 @@ fn stock(world: &World) -> Stock {
         settings,
         persona_id: None,
         cast,
+        tags: Vec::new(),
+        archived_at: None,
         forked: None,
         copies: Vec::new(),
     }

@@ -14,6 +14,7 @@
 
 mod again;
 mod branches;
+mod chat_files;
 mod chats;
 mod client;
 mod continuation;

@@ -133,10 +133,13 @@ async fn head(app: &App, session: &Session, people: &People) -> Result<Bytes> {
         avatar_url: member.avatar_url,
         character: member.character_id.and_then(|id| people.character_places.get(&id).copied()),
     });
+    let tags = store::session_list::tags(&app.db, &[session.id]).await?;
     let record = SessionRecord {
         mode: session.mode,
         settings: session.settings.clone(),
         created_at: session.created_at,
+        archived_at: session.archived_at,
+        tags: tags.into_iter().map(|tag| tag.tag).collect(),
         persona: session.persona_id.and_then(|id| people.persona_places.get(&id).copied()),
         cast: cast.collect(),
     };

@@ -74,6 +74,10 @@ pub struct Stock {
     pub persona_id: Option<PersonaId>,
     /// The cast, in order.
     pub cast: Vec<Member>,
+    /// The player's tags, checked, in order.
+    pub tags: Vec<String>,
+    /// Since when it is put away, if it comes like that.
+    pub archived_at: Option<DateTime<Utc>>,
     /// For a fork: the session it comes from, and the message it was forked at.
     pub forked: Option<(SessionId, MessageId)>,
     /// People who were copied for it in the same transaction: if it comes to nothing, they go.
@@ -172,7 +176,7 @@ impl Stock {
             version: 1,
             created_at: now,
             last_activity_at: now,
-            archived_at: None,
+            archived_at: self.archived_at,
             deleted_at: None,
             title_folded,
         };
@@ -210,8 +214,10 @@ impl<K: Key> Graft<K> {
         claim: &Claim,
     ) -> Result<Box<Self>> {
         let copies = std::mem::take(&mut stock.copies);
+        let tags = stock.tags.clone();
         let (session, cast) = stock.plant(app, claim);
         store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+        store::session_list::set_tags(&mut tx, session.id, &tags).await?;
         for member in &cast {
             store::session::insert_cast(&mut tx, member).await?;
         }

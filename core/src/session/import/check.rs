@@ -7,6 +7,7 @@ use super::document::Head;
 use crate::session::{
     MAX_CAST, Settings,
     native::{AuthorRecord, GenerationRecord, MessageRecord},
+    tags,
 };
 
 /// Bytes of one text at most: what a model may write in one reply.
@@ -38,6 +39,8 @@ pub(super) fn check_head(head: &Head) -> Checked {
     for (place, character) in characters.iter().enumerate() {
         character.check().map_err(|error| format!("character {place}: {}", words(&error)))?;
     }
+    tags::check("tags", session.tags.clone())
+        .map_err(|error| format!("tags: {}", words(&error)))?;
     check_place("persona", session.persona, personas.len())?;
     for member in &session.cast {
         check_text("the name on stage", &member.name, NAME_BYTES)?;
@@ -48,7 +51,8 @@ pub(super) fn check_head(head: &Head) -> Checked {
         )?;
         check_place("character", member.character, characters.len())?;
     }
-    check_time(session.created_at)
+    let times = [Some(session.created_at), session.archived_at];
+    times.into_iter().flatten().try_for_each(check_time)
 }
 
 fn words(error: &Error) -> String {

@@ -94,6 +94,8 @@ async fn make(
         settings: Settings { language: survey.language().into(), ..Settings::default() },
         persona_id: settled.persona(Some(0)),
         cast: company.members(),
+        tags: Vec::new(),
+        archived_at: None,
         forked: None,
         copies: settled.copies(),
     };
