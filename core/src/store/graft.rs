@@ -21,6 +21,15 @@ pub(crate) struct OldText {
     pub(crate) created_at: DateTime<Utc>,
 }
 
+/// A leaf that was visited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tip {
+    pub(crate) leaf_id: MessageId,
+    /// The topmost message that leads to it.
+    pub(crate) top_id: MessageId,
+    pub(crate) visited_at: DateTime<Utc>,
+}
+
 /// Notes that this process makes the session.
 pub(crate) async fn insert(
     tx: &mut Tx,
@@ -81,20 +90,15 @@ pub(crate) async fn insert_revisions(tx: &mut Tx, texts: &[OldText]) -> Result<(
     Ok(())
 }
 
-/// Stores the leaves that were visited; one that is known already stays as it is.
-pub(crate) async fn insert_tips(
-    tx: &mut Tx,
-    session: SessionId,
-    tips: &[(MessageId, DateTime<Utc>)],
-) -> Result<()> {
+/// Stores the leaves that were visited beside the head, and who leads to them.
+pub(crate) async fn insert_tips(tx: &mut Tx, session: SessionId, tips: &[Tip]) -> Result<()> {
     const SQL: &str = "
-        INSERT INTO branch_tip (session_id, leaf_id, visited_at)
-        VALUES (..)
-        ON CONFLICT (session_id, leaf_id) DO NOTHING";
+        INSERT INTO branch_tip (session_id, leaf_id, top_id, visited_at)
+        VALUES (..)";
     for some in by_powers(tips) {
-        let insert = tx
-            .query(SQL)
-            .bind_rows(3, some, |query, (leaf, at)| query.bind(session).bind(*leaf).bind(*at));
+        let insert = tx.query(SQL).bind_rows(4, some, |query, tip| {
+            query.bind(session).bind(tip.leaf_id).bind(tip.top_id).bind(tip.visited_at)
+        });
         insert.execute().await?;
     }
     Ok(())

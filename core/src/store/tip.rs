@@ -78,7 +78,9 @@ pub(crate) async fn turn_back(tx: &mut Tx, deleted: &Message) -> Result<()> {
         SELECT top_id, visited_at FROM branch_tip WHERE session_id = $1 AND leaf_id = $2";
     const END_ABOVE: &str = "
         INSERT INTO branch_tip (session_id, leaf_id, visited_at, top_id)
-        VALUES ($1, $2, $3, $4)";
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (session_id, leaf_id) DO UPDATE
+        SET visited_at = excluded.visited_at, top_id = excluded.top_id";
     let session = deleted.session_id;
     let Some(parent) = deleted.parent_id else { return Ok(()) };
     let Some(leaf) = newest_below(tx, deleted).await? else { return Ok(()) };

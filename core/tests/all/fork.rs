@@ -208,6 +208,47 @@ async fn a_fork_knows_where_it_comes_from() {
 }
 
 #[tokio::test]
+async fn every_branch_of_a_fork_leads_where_the_old_one_led() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let below = async |session: &str, parent: &str, content: &str| {
+            let input = json!({ "sessionId": session, "parentId": parent, "content": content });
+            let turn = world.does(freya(), "sendMessage", input).await;
+            (id(&turn["message"]), id(&world.ends(freya(), &id(&turn["reply"])).await))
+        };
+        let (north, _) = below(&tale.session, &tale.greeting, "North.").await;
+        let (south, _) = below(&tale.session, &tale.greeting, "South.").await;
+        let fork = id(&forks(world, &tale, &tale.greeting, "SUBTREE").await);
+        let returns = async |session: &str| {
+            let query = "query($id: ID!) { session(id: $id) { head { content }
+                messages(first: 100) { nodes { id content returnsTo { content } } } } }";
+            let session = world.ask(freya(), query, json!({ "id": session })).await;
+            let nodes = session["messages"]["nodes"].as_array().unwrap().clone();
+            let line = |node: &Value| (node["content"].clone(), node["returnsTo"].clone());
+            let lines: Vec<_> = nodes.iter().map(line).collect();
+            (session["head"].clone(), lines, nodes)
+        };
+        let (old, new) = (returns(&tale.session).await, returns(&fork).await);
+        assert_eq!((&new.0, &new.1), (&old.0, &old.1));
+        // The branch that was left goes on, and comes back from what is taken away again.
+        let copy = |of: &str| {
+            let place = old.2.iter().position(|node| node["id"] == of).unwrap();
+            id(&new.2[place])
+        };
+        let select = json!({ "messageId": copy(&north) });
+        let selected = world.does(freya(), "selectMessage", select).await;
+        let leaf = id(&selected["session"]["head"]);
+        let (further, _) = below(&fork, &leaf, "Further.").await;
+        world.does(freya(), "selectMessage", json!({ "messageId": copy(&south) })).await;
+        world.does(freya(), "deleteMessage", json!({ "messageId": further })).await;
+        let back = json!({ "messageId": copy(&north) });
+        let back = world.does(freya(), "selectMessage", back).await;
+        assert_eq!(id(&back["session"]["head"]), leaf);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_same_request_forks_once() {
     story(async |world| {
         let tale = world.tale(freya()).await;

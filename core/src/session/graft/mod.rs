@@ -27,7 +27,7 @@
 mod clear;
 mod seat;
 
-use std::hash::Hash;
+use std::{collections::HashMap, hash::Hash};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use skald_base::{Error, Result, Tx, UserError, UserErrorCode};
@@ -43,7 +43,10 @@ use crate::{
     character::CharacterId,
     persona::PersonaId,
     request::{self, Claim},
-    store::{self, graft::OldText},
+    store::{
+        self,
+        graft::{OldText, Tip},
+    },
     tree::{Author, Message, MessageId, MessageRole, MessageStatus, Place},
     turn::Reply,
 };
@@ -294,8 +297,7 @@ impl<K: Key> Graft<K> {
         tips: &[(K, DateTime<Utc>)],
     ) -> Result<Session> {
         self.store_waiting().await?;
-        let made = |(key, at): &(K, DateTime<Utc>)| Some((self.seats.find(*key)?, *at));
-        let tips: Vec<_> = tips.iter().filter_map(made).collect();
+        let tips = self.tips_beside(head, tips);
         let head = head.and_then(|key| self.seats.find(key));
         let id = self.session.id;
         let mut tx = self.begin().await?;
@@ -307,6 +309,20 @@ impl<K: Key> Graft<K> {
         }
         store::graft::insert_tips(&mut change.tx, id, &tips).await?;
         change.commit().await
+    }
+
+    /// The leaves that something leads to, once the head was visited after all of them.
+    fn tips_beside(&self, head: Option<K>, visits: &[(K, DateTime<Utc>)]) -> Vec<Tip> {
+        let mut newest_first = visits.to_vec();
+        newest_first.sort_by_key(|(_, visited_at)| std::cmp::Reverse(*visited_at));
+        let leaves = head.into_iter().chain(newest_first.into_iter().map(|(leaf, _)| leaf));
+        let visited_at: HashMap<K, DateTime<Utc>> = visits.iter().copied().collect();
+        let tops = self.seats.tops(leaves).into_iter().filter(|(leaf, _)| Some(*leaf) != head);
+        let tip = |(leaf, top_id)| {
+            let (leaf_id, visited_at) = (self.seats.find(leaf)?, *visited_at.get(&leaf)?);
+            Some(Tip { leaf_id, top_id, visited_at })
+        };
+        tops.filter_map(tip).collect()
     }
 
     /// Gives up: removes what there is, so that the request can be made again.

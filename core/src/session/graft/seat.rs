@@ -17,6 +17,8 @@ pub(super) struct Seats<K> {
 struct Seat {
     id: MessageId,
     depth: u32,
+    /// The number of the seat above; a root's is its own.
+    parent: u32,
     /// The number of the seat that its jump pointer leads to; a root's leads to itself.
     jump: u32,
     created_at: DateTime<Utc>,
@@ -65,7 +67,7 @@ impl<K: Copy + Eq + Hash> Seats<K> {
         }
         let number = u32::try_from(self.seats.len()).map_err(|_| Refused::Full)?;
         let (seat, parent_id) = match parent {
-            None => (Seat { id, depth: 0, jump: number, created_at }, None),
+            None => (Seat { id, depth: 0, parent: number, jump: number, created_at }, None),
             Some(parent) => {
                 let seat = self.below(parent, id, created_at).ok_or(Refused::ParentUnknown)?;
                 (seat, self.find(parent))
@@ -86,7 +88,42 @@ impl<K: Copy + Eq + Hash> Seats<K> {
         // The jump leads to the parent, or where the jump of the parent's jump leads.
         let jump = if jump_id == parent.id { number } else { self.seat(far)?.jump };
         let created_at = created_at.max(parent.created_at);
-        Some(Seat { id, depth: parent.depth + 1, jump, created_at })
+        Some(Seat { id, depth: parent.depth + 1, parent: number, jump, created_at })
+    }
+
+    /// Of these leaves, the one visited last first, those to which anything leads: each with the
+    /// topmost message that leads to it (see `store::tip`).
+    pub(super) fn tops(&self, leaves: impl IntoIterator<Item = K>) -> Vec<(K, MessageId)> {
+        let mut leads = vec![false; self.seats.len()];
+        let mut has_below = leads.clone();
+        for (number, seat) in (0..).zip(&self.seats) {
+            if seat.parent != number {
+                set(&mut has_below, seat.parent);
+            }
+        }
+        let mut tops = Vec::new();
+        for leaf in leaves {
+            let Some(number) = self.numbers.get(&leaf) else { continue };
+            let Some((top, seat)) = self.top_of(*number, &mut leads) else { continue };
+            // To what is below nothing but itself leads: it is found without a row.
+            if top != *number || seat.depth == 0 || is_set(&has_below, top) {
+                tops.push((leaf, seat.id));
+            }
+        }
+        tops
+    }
+
+    /// The topmost seat that leads to this leaf; none if the leaf itself leads elsewhere already.
+    fn top_of(&self, leaf: u32, leads: &mut [bool]) -> Option<(u32, Seat)> {
+        let mut found = None;
+        let mut next = leaf;
+        while !is_set(leads, next) {
+            let seat = self.seat(next)?;
+            set(leads, next);
+            found = Some((next, seat));
+            next = seat.parent;
+        }
+        found
     }
 
     fn seat(&self, number: u32) -> Option<Seat> {
@@ -102,6 +139,17 @@ impl<K: Copy + Eq + Hash> Seats<K> {
         let jump = self.seat(seat.jump)?;
         Some(Place { id, depth, jump_id: Some(jump.id), jump_depth: i64::from(jump.depth) })
     }
+}
+
+fn set(marks: &mut [bool], number: u32) {
+    if let Some(mark) = usize::try_from(number).ok().and_then(|number| marks.get_mut(number)) {
+        *mark = true;
+    }
+}
+
+fn is_set(marks: &[bool], number: u32) -> bool {
+    let mark = usize::try_from(number).ok().and_then(|number| marks.get(number));
+    mark.copied().unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -157,6 +205,26 @@ mod tests {
         let lost = seats.take(("leaf", id(2)), Some("nobody"), at(1));
         assert_eq!(lost.unwrap_err(), Refused::ParentUnknown);
         assert_eq!((seats.len(), seats.find("leaf")), (1, None));
+    }
+
+    #[test]
+    fn a_message_leads_to_the_leaf_visited_last_below_it() {
+        // 0 - 1 - 2 - 3, and below 1: 4 - 5, and 6; another root: 7.
+        let mut seats = Seats::new();
+        for (n, parent) in [None, Some(0), Some(1), Some(2), Some(1), Some(4), Some(1), None]
+            .into_iter()
+            .enumerate()
+        {
+            seats.take((n, id(n)), parent, at(0)).unwrap();
+        }
+        let tops = |leaves: &[usize]| -> Vec<(usize, usize)> {
+            let tops = seats.tops(leaves.iter().copied());
+            tops.into_iter().map(|(leaf, top)| (leaf, top.uuid().as_u128() as usize)).collect()
+        };
+        assert_eq!(tops(&[3, 5, 6, 7]), [(3, 0), (5, 4), (7, 7)], "6 leads to itself anyway");
+        assert_eq!(tops(&[5, 3, 2]), [(5, 0), (3, 2)], "2 leads to 3");
+        assert_eq!(tops(&[2, 5, 3]), [(2, 0), (5, 4)], "3 leads to itself anyway");
+        assert_eq!(tops(&[3, 4, 3, 9]), [(3, 0), (4, 4)], "who goes on below 4 goes by it");
     }
 
     #[test]
