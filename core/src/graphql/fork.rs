@@ -51,9 +51,10 @@ impl ForkMutation {
     /// sees it before it is whole, and the other one does not change. Its head is the message,
     /// with `SUBTREE` the leaf below it where `selectMessage` would lead. A message that is being
     /// written comes with its text so far and is `INTERRUPTED`; without a word of text it stays
-    /// behind, and as the named message it is refused with `REPLY_RUNNING`. `editedFrom` is null
-    /// where that message stayed behind, and `generation.prompt` is null for what the other
-    /// session's models were told. What calls of models cost is counted there, not again here.
+    /// behind (tried again above others, it comes as `FAILED`), and as the named message it is
+    /// refused with `REPLY_RUNNING`. `editedFrom` is null where that message stayed behind, and
+    /// `generation.prompt` is null for what the other session's models were told. What calls of
+    /// models cost is counted there, not again here.
     async fn fork_session(
         &self,
         ctx: &Context<'_>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use skald_core::llm::LlmErrorKind;
 
 use crate::{
     graft::{add_line, code, graft},
@@ -244,6 +245,36 @@ async fn every_branch_of_a_fork_leads_where_the_old_one_led() {
         let back = json!({ "messageId": copy(&north) });
         let back = world.does(freya(), "selectMessage", back).await;
         assert_eq!(id(&back["session"]["head"]), leaf);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_tried_again_is_forked_with_what_is_below_it() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let failed = id(&world.says(freya(), &tale, "Hi.").await["reply"]);
+        script.call().await.fail(LlmErrorKind::Auth.into()).await;
+        world.ends(freya(), &failed).await;
+        let below = world.says(freya(), &tale, "Anyway.").await;
+        script.call().await.tell("So be it.").await;
+        let end = world.ends(freya(), &id(&below["reply"])).await;
+        world.does(freya(), "retryReply", json!({ "messageId": failed })).await;
+        let call = script.call().await;
+        for (at, scope) in [(&tale.greeting, "SUBTREE"), (&id(&end), "PATH")] {
+            let fork = forks(world, &tale, at, scope).await;
+            let again = Tale { session: id(&fork), ..tale.clone() };
+            let path = world.path(freya(), &again, None).await;
+            assert_eq!(path.len(), 5);
+            let copy = world.message(freya(), &path[2]).await;
+            assert_eq!((&copy["status"], &copy["content"]), (&json!("FAILED"), &json!("")));
+            assert_eq!(copy["generation"]["failure"]["code"], "CUT");
+            world.does(freya(), "retryReply", json!({ "messageId": path[2] })).await;
+            script.call().await.tell("Here.").await;
+            assert_eq!(world.ends(freya(), &path[2]).await["content"], "Here.");
+        }
+        call.tell("Hello.").await;
+        assert_eq!(world.ends(freya(), &failed).await["status"], "COMPLETE");
     })
     .await;
 }
