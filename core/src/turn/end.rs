@@ -7,7 +7,7 @@ use skald_base::{Result, Tx};
 use tokio::time::sleep;
 
 use super::{
-    Failure, Finish, Reply, Stage,
+    Failure, FailureCode, Finish, Reply, Stage,
     reply::{Draft, RunningReply},
 };
 use crate::{
@@ -89,7 +89,8 @@ fn ending(draft: Draft, outcome: Outcome) -> Option<Ending> {
         Outcome::Lost => return None,
         Outcome::Complete(reason) => (MessageStatus::Complete, Some(reason), None),
         Outcome::Stopped => (MessageStatus::Stopped, None, None),
-        Outcome::Ending => (MessageStatus::Interrupted, None, None),
+        Outcome::Ending if has_text => (MessageStatus::Interrupted, None, None),
+        Outcome::Ending => (MessageStatus::Failed, None, Some(without_a_word())),
         Outcome::Failed(failure) if has_text => (MessageStatus::Interrupted, None, Some(failure)),
         Outcome::Failed(failure) => (MessageStatus::Failed, None, Some(failure)),
     };
@@ -106,6 +107,11 @@ fn ending(draft: Draft, outcome: Outcome) -> Option<Ending> {
         retry_at: None,
         learnt: None,
     })
+}
+
+/// Why a reply failed whose process went away, for good, before the first word.
+pub(super) fn without_a_word() -> Failure {
+    Failure::new(FailureCode::Internal, "the server was stopped before it wrote a word of this")
 }
 
 fn priced(app: &App, reply: &Reply, ending: Ending) -> Ending {

@@ -86,10 +86,12 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
     let message = store::message::find(&mut app.db.reader(), reply.message_id).await?;
     // What a reply goes on from is the text of its message until it ends.
     let begins_with = message.map(|message| message.content).unwrap_or_default();
-    let status = match &reply {
-        reply if reply.stop_requested => MessageStatus::Stopped,
-        reply if reply.draft_content.len() > begins_with.len() => MessageStatus::Interrupted,
-        reply if reply.attempt >= MAX_TRIES => MessageStatus::Interrupted,
+    let (status, failure) = match &reply {
+        reply if reply.stop_requested => (MessageStatus::Stopped, None),
+        reply if reply.draft_content.len() > begins_with.len() => {
+            (MessageStatus::Interrupted, None)
+        }
+        reply if reply.attempt >= MAX_TRIES => (MessageStatus::Failed, Some(end::without_a_word())),
         _ => {
             let mut tx = app.db.begin().await?;
             let process = app.replies.process();
@@ -111,7 +113,7 @@ async fn take_up(app: &App, mut reply: Reply) -> Result<()> {
         finish_reason: None,
         usage: None,
         cost: None,
-        failure: None,
+        failure,
         retry_at: None,
         learnt: None,
     };

@@ -277,7 +277,9 @@ async fn a_reply_that_fails_with_every_process_is_given_up() {
         let message =
             process.run(async move |world: World| world.ends(freya(), &reply).await).await;
         assert_eq!(message["generation"]["attempt"], 3);
-        assert_eq!(message["status"], "INTERRUPTED");
+        // There is nothing to go on from: it can be tried again.
+        assert_eq!(message["status"], "FAILED");
+        assert_eq!(message["generation"]["failure"]["code"], "INTERNAL");
         process.crash();
     })
     .await;
@@ -297,6 +299,10 @@ async fn going_down_lets_replies_finish_and_keeps_the_rest() {
             calls.push((reply, call));
         }
         let (cut, _pen) = calls.pop().unwrap();
+        let input = json!({ "sessionId": tale.session, "parentId": tale.greeting,
+            "content": "Begin." });
+        let silent = id(&world.does(freya(), "sendMessage", input).await["reply"]);
+        let _silent_pen = script.call().await;
         let (finished, call) = calls.pop().unwrap();
         let mut ends = Vec::new();
         for reply in [&finished, &cut] {
@@ -316,6 +322,10 @@ async fn going_down_lets_replies_finish_and_keeps_the_rest() {
         let end = ends[1].until(|event| event.get("message").is_some()).await;
         assert_eq!(end["message"]["status"], "INTERRUPTED");
         assert_eq!(end["message"]["content"], "I was ");
+        // Without a word there is nothing to go on from: it can be tried again.
+        let silent = world.ends(freya(), &silent).await;
+        assert_eq!(silent["status"], "FAILED");
+        assert_eq!(silent["generation"]["failure"]["code"], "INTERNAL");
     })
     .await;
 }
