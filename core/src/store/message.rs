@@ -384,11 +384,12 @@ pub(crate) async fn revise(
     super::search::index(tx, (message.session_id, message.id), content).await
 }
 
-/// A failed reply is asked for again: nothing of the failed attempt is left.
+/// A failed reply is asked for again: nothing of the failed attempt is left, and until it ends
+/// it cannot be found.
 pub(crate) async fn begin_again(tx: &mut Tx, id: MessageId) -> Result<()> {
     const SQL: &str = "UPDATE message SET status = 'PENDING', thought = NULL WHERE id = $1";
     tx.query(SQL).bind(id).execute().await?;
-    Ok(())
+    super::search::forget(tx, id).await
 }
 
 /// A former text of a message.

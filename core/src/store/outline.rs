@@ -21,6 +21,7 @@ struct SessionStats {
 
 /// Living messages in order of creation, each with the first 240 characters of its text.
 ///
+/// A reply is being written when its draft is more than the text that it goes on from.
 /// The cut is made in the database, so that no whole text travels.
 pub(crate) async fn page(
     db: &Db,
@@ -29,7 +30,13 @@ pub(crate) async fn page(
     limit: i64,
 ) -> Result<Vec<OutlineNode>> {
     const SQL: &str = "
-        SELECT m.id, m.parent_id, m.role, m.status, m.created_at,
+        SELECT m.id, m.parent_id, m.role, m.created_at,
+            CASE WHEN m.status = 'PENDING' AND EXISTS (
+                    SELECT 1 FROM reply r
+                    WHERE r.message_id = m.id AND r.draft_content <> m.content)
+                THEN 'WRITING'
+                ELSE m.status
+            END AS status,
             CASE WHEN m.status IN ('PENDING', 'WRITING')
                 THEN coalesce((
                     SELECT substr(r.draft_content, 1, 240) FROM reply r

@@ -50,6 +50,13 @@ pub(crate) async fn index(
     Ok(())
 }
 
+/// Lets a message not be found any more: its text is not final again.
+pub(crate) async fn forget(tx: &mut Tx, message: MessageId) -> Result<()> {
+    const SQL: &str = "DELETE FROM message_terms WHERE message_id = $1";
+    tx.query(SQL).bind(message).execute().await?;
+    Ok(())
+}
+
 /// Messages with a final text and without terms of today's version, newest first.
 pub(crate) async fn unindexed(db: &Db, before: MessageId, limit: i64) -> Result<Vec<Unindexed>> {
     const SQL: &str = "

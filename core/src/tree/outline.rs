@@ -55,12 +55,9 @@ pub async fn outline(app: &App, session: SessionId, page: &Page) -> Result<Slice
     Ok(page.cut(rows).map(trim))
 }
 
-/// A node as it is shown: white space folded, and what has text is being written.
+/// A node as it is shown: with its white space folded.
 fn trim(mut node: OutlineNode) -> OutlineNode {
     let words: Vec<&str> = node.excerpt.split_whitespace().collect();
     node.excerpt = words.join(" ").chars().take(EXCERPT).collect();
-    if node.status == MessageStatus::Pending && !node.excerpt.is_empty() {
-        node.status = MessageStatus::Writing;
-    }
     node
 }

@@ -120,8 +120,17 @@ async fn where_not_a_word_is_added_nothing_that_was_shown_is_lost() {
         call.tell("Silence.").await;
         world.ends(freya(), &next).await;
 
+        let found = async || {
+            let query = "query($id: ID!) { session(id: $id) { search(text: \"walked\") {
+                nodes { message { id } } } } }";
+            let found = world.ask(freya(), query, json!({ "id": tale.session })).await;
+            let hits = found["search"]["nodes"].as_array().unwrap().clone();
+            hits.iter().map(|hit| id(&hit["message"])).collect::<Vec<_>>()
+        };
+        assert_eq!(found().await, [reply.clone(), half.clone()]);
         world.does(freya(), "retryReply", json!({ "messageId": reply })).await;
         let call = script.call().await;
+        assert_eq!(found().await, [half.clone()], "what is being written is not found");
         assert_eq!(call.request.turns.last().unwrap().text(), GO_ON);
         let mut reader =
             world.watch_reply(freya(), json!({ "id": reply, "channels": ["CONTENT"] }));
@@ -129,6 +138,7 @@ async fn where_not_a_word_is_added_nothing_that_was_shown_is_lost() {
         let end = reader.until_type("ReplyFinished").await["message"].clone();
         assert_eq!(end["content"], "She walked to the door.");
         assert_eq!(end["generation"]["attempt"], 2);
+        assert_eq!(found().await, [reply, half]);
     })
     .await;
 }

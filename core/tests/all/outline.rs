@@ -79,6 +79,33 @@ async fn an_outline_has_every_living_message_in_order() {
 }
 
 #[tokio::test]
+async fn what_goes_on_from_a_text_is_pending_until_it_has_a_word_of_its_own() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let half = id(&world.says(freya(), &tale, "Where is she?").await["reply"]);
+        let call = script.call().await;
+        let mut events = world.watch_reply(freya(), json!({ "id": half }));
+        call.say("She walked").await;
+        events.until(|event| event["text"] == "She walked").await;
+        world.does(freya(), "stopReply", json!({ "messageId": half })).await;
+        let whole = json!({ "messageId": half });
+        let whole = id(&world.does(freya(), "continueReply", whole).await["reply"]);
+        let call = script.call().await;
+        let light = async || {
+            let node = read(world, &tale, json!({})).await["outline"]["nodes"][3].clone();
+            (node["status"].clone(), node["excerpt"].clone())
+        };
+        assert_eq!(light().await, (json!("PENDING"), json!("She walked")));
+        assert_eq!(world.message(freya(), &whole).await["status"], "PENDING");
+        call.say(" home.").await;
+        let said = (json!("WRITING"), json!("She walked home."));
+        crate::harness::eventually(async || light().await == said).await;
+        call.end().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_outline_comes_in_large_pages() {
     story(async |world| {
         let tale = world.tale(freya()).await;
