@@ -42,12 +42,6 @@ export class Rules {
     this.session = `Session:${sessionId}`;
   }
 
-  /** A time that can be compared as text: the server leaves zeros out. */
-  static instant(text) {
-    const [seconds, fraction = ''] = text.replace('Z', '').split('.');
-    return `${seconds}.${fraction.padEnd(9, '0')}`;
-  }
-
   read(id, field) {
     let found;
     this.cache.modify({
@@ -170,7 +164,7 @@ export class Rules {
 
   /** In order of creation, as `Session.messages` is. */
   addToTree(messages) {
-    const order = (id) => `${Rules.instant(this.read(id, 'createdAt'))} ${id}`;
+    const order = (id) => `${this.read(id, 'createdAt')} ${id}`;
     this.changeTree((refs) => {
       const ids = new Set([...refs.map(idOf), ...messages.map((message) => message.id)]);
       return [...ids].sort((a, b) => (order(a) < order(b) ? -1 : 1)).map(messageRef);

@@ -1,10 +1,9 @@
 // The lists of sessions on a device of its own: painted once, then fed by `libraryEvents`.
 import { bare } from './compare.mjs';
 import { Follower } from './follower.mjs';
-import { Rules } from './rules.mjs';
 
 const LIVE_ONLY = ['LibraryCaughtUp', 'LibraryResyncNeeded'];
-const newest = (field) => (session) => `${Rules.instant(session[field])} ${session.id}`;
+const newest = (field) => (session) => `${session[field]} ${session.id}`;
 
 /** What stands on each list, and in which order, the greatest first. */
 const LISTS = {
