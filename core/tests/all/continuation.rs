@@ -130,7 +130,7 @@ async fn where_not_a_word_is_added_nothing_that_was_shown_is_lost() {
         assert_eq!(found().await, [reply.clone(), half.clone()]);
         world.does(freya(), "retryReply", json!({ "messageId": reply })).await;
         let call = script.call().await;
-        assert_eq!(found().await, [half.clone()], "what is being written is not found");
+        assert_eq!(found().await, [half.as_str()], "what is being written is not found");
         assert_eq!(call.request.turns.last().unwrap().text(), GO_ON);
         let mut reader =
             world.watch_reply(freya(), json!({ "id": reply, "channels": ["CONTENT"] }));

@@ -136,9 +136,9 @@ impl Play<'_> {
         let (end, call) = (self.text(), self.calls.remove(&node).unwrap());
         call.say(&end).await;
         if is_cut {
-            call.end_at_limit().await
+            call.end_at_limit().await;
         } else {
-            call.end().await
+            call.end().await;
         }
         let reply = &mut self.model.nodes[node];
         reply.content.push_str(&end);
