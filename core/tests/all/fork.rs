@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use skald_core::llm::LlmErrorKind;
 
 use crate::{
     graft::{add_line, code, graft},
@@ -221,6 +222,85 @@ async fn a_fork_knows_where_it_comes_from() {
         assert_eq!((&seen["forkedFrom"], &seen["forkedAt"]), (&Value::Null, &Value::Null));
     })
     .await;
+}
+
+#[tokio::test]
+async fn every_branch_of_a_fork_leads_where_the_old_one_led() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let below = async |session: &str, parent: &str, content: &str| {
+            let input = json!({ "sessionId": session, "parentId": parent, "content": content });
+            let turn = world.does(freya(), "sendMessage", input).await;
+            (id(&turn["message"]), id(&world.ends(freya(), &id(&turn["reply"])).await))
+        };
+        let (north, _) = below(&tale.session, &tale.greeting, "North.").await;
+        let (south, _) = below(&tale.session, &tale.greeting, "South.").await;
+        let fork = id(&forks(world, &tale, &tale.greeting, "SUBTREE").await);
+        let returns = async |session: &str| {
+            let query = "query($id: ID!) { session(id: $id) { head { content }
+                messages(first: 100) { nodes { id content returnsTo { content } } } } }";
+            let session = world.ask(freya(), query, json!({ "id": session })).await;
+            let nodes = session["messages"]["nodes"].as_array().unwrap().clone();
+            let line = |node: &Value| (node["content"].clone(), node["returnsTo"].clone());
+            let lines: Vec<_> = nodes.iter().map(line).collect();
+            (session["head"].clone(), lines, nodes)
+        };
+        let (old, new) = (returns(&tale.session).await, returns(&fork).await);
+        assert_eq!((&new.0, &new.1), (&old.0, &old.1));
+        // The branch that was left goes on, and comes back from what is taken away again.
+        let copy = |of: &str| {
+            let place = old.2.iter().position(|node| node["id"] == of).unwrap();
+            id(&new.2[place])
+        };
+        let select = json!({ "messageId": copy(&north) });
+        let selected = world.does(freya(), "selectMessage", select).await;
+        let leaf = id(&selected["session"]["head"]);
+        let (further, _) = below(&fork, &leaf, "Further.").await;
+        world.does(freya(), "selectMessage", json!({ "messageId": copy(&south) })).await;
+        world.does(freya(), "deleteMessage", json!({ "messageId": further })).await;
+        let back = json!({ "messageId": copy(&north) });
+        let back = world.does(freya(), "selectMessage", back).await;
+        assert_eq!(id(&back["session"]["head"]), leaf);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_tried_again_is_forked_with_what_is_below_it() {
+    scripted_story(async |world, script| {
+        let tale = world.tale(freya()).await;
+        let failed = id(&world.says(freya(), &tale, "Hi.").await["reply"]);
+        script.call().await.fail(LlmErrorKind::Auth.into()).await;
+        world.ends(freya(), &failed).await;
+        let below = world.says(freya(), &tale, "Anyway.").await;
+        script.call().await.tell("So be it.").await;
+        let end = world.ends(freya(), &id(&below["reply"])).await;
+        // What is below comes back when the reply is being written already.
+        let gone = json!({ "messageId": id(&below["message"]) });
+        world.does(freya(), "deleteMessage", gone.clone()).await;
+        world.does(freya(), "retryReply", json!({ "messageId": failed })).await;
+        let call = script.call().await;
+        world.does(freya(), "restoreMessage", gone).await;
+        for (at, scope) in [(&tale.greeting, "SUBTREE"), (&id(&end), "PATH")] {
+            let fork = forks(world, &tale, at, scope).await;
+            let again = Tale { session: id(&fork), ..tale.clone() };
+            let path = world.path(freya(), &again, Some(&leaf_of(world, &again).await)).await;
+            assert_eq!(path.len(), 5);
+            let copy = world.message(freya(), &path[2]).await;
+            assert_eq!((&copy["status"], &copy["content"]), (&json!("FAILED"), &json!("")));
+            assert_eq!(copy["generation"]["failure"]["code"], "CUT");
+        }
+        call.tell("Hello.").await;
+        assert_eq!(world.ends(freya(), &failed).await["status"], "COMPLETE");
+    })
+    .await;
+}
+
+/// The last of a session's messages.
+async fn leaf_of(world: &World, tale: &Tale) -> String {
+    let query = "query($id: ID!) { session(id: $id) { messages(last: 1) { nodes { id } } } }";
+    let session = world.ask(freya(), query, json!({ "id": tale.session })).await;
+    id(&session["messages"]["nodes"][0])
 }
 
 #[tokio::test]
