@@ -100,15 +100,13 @@ async fn add_sibling(
         turn::check_limits(&mut change, user.id).await?;
     }
     store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
-    let started = match reply {
-        None => None,
-        Some(_) => {
-            let speaker =
-                turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling))
-                    .await?;
-            let order = Order::new(reply, user.id, Job::new(speaker, user.minor));
-            Some(turn::start_reply(&mut change, Some(&sibling), order).await?)
-        }
+    let started = if reply.is_some() {
+        let speaker =
+            turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling)).await?;
+        let order = Order::new(reply, user.id, Job::new(speaker, user.minor));
+        Some(turn::start_reply(&mut change, Some(&sibling), order).await?)
+    } else {
+        None
     };
     let reply_id = started.as_ref().map(|started| started.message.id);
     let client_request_id = Some(request.as_str().to_owned());
