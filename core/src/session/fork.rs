@@ -6,7 +6,7 @@
 //! is to be copied before the graft is finished, with [`Graft::made_of`] as
 //! the way from old ids to new ones.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::Serialize;
 use skald_base::{Error, Result, UserError, UserErrorCode, Viewer, graph::ClientRequestId};
@@ -21,16 +21,13 @@ use crate::{
     request::{self, Claim},
     store::{self, fork::Tip},
     tree::{Message, MessageId, MessageStatus},
-    turn::{Failure, FailureCode, Reply, watch::Snapshot},
+    turn::{Reply, watch::Snapshot},
 };
 
 /// Messages read at once at most.
 const BATCH: usize = 256;
 /// Bytes of text read at once, about: more only if one message has more.
 const BATCH_BYTES: i64 = 1024 * 1024;
-
-/// Why a reply without a word is not there, in a fork that has what is below it.
-const NO_WORD: &str = "nothing was written of this reply when the session was forked";
 
 /// Which messages a fork takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,8 +73,7 @@ pub async fn fork(
         Opened::New(graft) => graft,
     };
     let (done, end) = oneshot::channel();
-    let (app_of_copy, above, left_out) = (app.clone(), HashSet::new(), HashMap::new());
-    let copying = Copying { app: app_of_copy, wish, graft: *graft, above, left_out };
+    let copying = Copying { app: app.clone(), wish, graft: *graft, left_out: HashMap::new() };
     app.lifecycle.spawn(async move {
         // A client that is gone does not hear of it.
         let _nobody_may_listen = done.send(copying.run().await);
@@ -141,8 +137,6 @@ struct Copying {
     app: App,
     wish: ForkWish,
     graft: Graft<MessageId>,
-    /// Messages below which something else is taken.
-    above: HashSet<MessageId>,
     /// Replies without a word yet, which stay behind, and the messages above them.
     left_out: HashMap<MessageId, Option<MessageId>>,
 }
@@ -165,7 +159,6 @@ impl Copying {
     async fn copy(&mut self) -> Result<(MessageId, Vec<Tip>)> {
         let at = (self.wish.session_id, self.wish.message_id);
         let taken = store::fork::taken(&self.app.db, at, self.wish.scope).await?;
-        self.above = taken.iter().filter_map(|taken| taken.parent_id).collect();
         for some in taken.chunks(BATCH) {
             let ids: Vec<MessageId> = some.iter().map(|taken| taken.id).collect();
             let sizes = store::fork::sizes(&self.app.db, &ids).await?.into_iter().collect();
@@ -254,19 +247,13 @@ impl Copying {
             message.content = content;
             message.thought = Some(thought).filter(|thought| !thought.is_empty());
         }
-        let mut failure = None;
         // One that continues another had its text before its first word.
         if !message.content.is_empty() {
             message.status = MessageStatus::Interrupted;
-        } else if self.above.contains(&message.id) {
-            // It failed, the story went on below it, and it is being tried again.
-            message.status = MessageStatus::Failed;
-            failure = Some(Failure::new(FailureCode::Cut, NO_WORD));
         }
         if let Some(reply) = &mut reply {
-            (reply.finished_at, reply.retry_at) = (Some(self.app.clock.now()), None);
-            reply.failure_code = failure.as_ref().map(|failure| failure.code);
-            reply.failure_message = failure.map(|failure| failure.message);
+            reply.finished_at = Some(self.app.clock.now());
+            (reply.failure_code, reply.failure_message, reply.retry_at) = (None, None, None);
         }
         Ok((message, reply))
     }

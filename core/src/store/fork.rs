@@ -12,7 +12,6 @@ use crate::{
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub(crate) struct Taken {
     pub(crate) id: MessageId,
-    pub(crate) parent_id: Option<MessageId>,
     pub(crate) depth: i64,
 }
 
@@ -49,38 +48,37 @@ pub(crate) async fn taken(
     (session, message): (SessionId, MessageId),
     scope: ForkScope,
 ) -> Result<Vec<Taken>> {
-    const PATH: &str = concat!(path_up!(), " SELECT id, parent_id, depth FROM up ORDER BY depth");
+    const PATH: &str = concat!(path_up!(), " SELECT id, depth FROM up ORDER BY depth");
     const WITH_SIBLINGS: &str = concat!(
         path_up!(),
-        ", kept (id, parent_id, depth, created_at) AS (
-             SELECT s.id, s.parent_id, s.depth, s.created_at
+        ", kept (id, depth, created_at) AS (
+             SELECT s.id, s.depth, s.created_at
              FROM up JOIN message s ON s.parent_id = up.parent_id
              WHERE s.deleted_at IS NULL AND (s.role = 'PLAYER') = (up.role = 'PLAYER')
              UNION ALL
-             SELECT s.id, s.parent_id, s.depth, s.created_at
+             SELECT s.id, s.depth, s.created_at
              FROM up JOIN message s ON s.session_id = $2 AND s.parent_id IS NULL
              WHERE up.depth = 0 AND s.deleted_at IS NULL
                  AND (s.role = 'PLAYER') = (up.role = 'PLAYER')
          )
-         SELECT id, parent_id, depth FROM kept ORDER BY depth, created_at, id"
+         SELECT id, depth FROM kept ORDER BY depth, created_at, id"
     );
     const SUBTREE: &str = concat!(
         path_up!(),
-        ", down (id, parent_id, depth, created_at) AS (
-             SELECT id, parent_id, depth, created_at FROM message
+        ", down (id, depth, created_at) AS (
+             SELECT id, depth, created_at FROM message
              WHERE parent_id = $1 AND deleted_at IS NULL
              UNION ALL
-             SELECT m.id, m.parent_id, m.depth, m.created_at
+             SELECT m.id, m.depth, m.created_at
              FROM down JOIN message m ON m.parent_id = down.id
              WHERE m.deleted_at IS NULL
          ),
-         kept (id, parent_id, depth, created_at) AS (
-             SELECT m.id, m.parent_id, m.depth, m.created_at
-             FROM up JOIN message m ON m.id = up.id
+         kept (id, depth, created_at) AS (
+             SELECT m.id, m.depth, m.created_at FROM up JOIN message m ON m.id = up.id
              UNION ALL
-             SELECT id, parent_id, depth, created_at FROM down
+             SELECT id, depth, created_at FROM down
          )
-         SELECT id, parent_id, depth FROM kept ORDER BY depth, created_at, id"
+         SELECT id, depth FROM kept ORDER BY depth, created_at, id"
     );
     let query = match scope {
         ForkScope::Path => db.read(PATH).bind(message),

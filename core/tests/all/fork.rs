@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use skald_core::llm::LlmErrorKind;
 
 use crate::{
     graft::{add_line, code, graft},
@@ -263,44 +262,6 @@ async fn every_branch_of_a_fork_leads_where_the_old_one_led() {
         assert_eq!(id(&back["session"]["head"]), leaf);
     })
     .await;
-}
-
-#[tokio::test]
-async fn what_is_tried_again_is_forked_with_what_is_below_it() {
-    scripted_story(async |world, script| {
-        let tale = world.tale(freya()).await;
-        let failed = id(&world.says(freya(), &tale, "Hi.").await["reply"]);
-        script.call().await.fail(LlmErrorKind::Auth.into()).await;
-        world.ends(freya(), &failed).await;
-        let below = world.says(freya(), &tale, "Anyway.").await;
-        script.call().await.tell("So be it.").await;
-        let end = world.ends(freya(), &id(&below["reply"])).await;
-        // What is below comes back when the reply is being written already.
-        let gone = json!({ "messageId": id(&below["message"]) });
-        world.does(freya(), "deleteMessage", gone.clone()).await;
-        world.does(freya(), "retryReply", json!({ "messageId": failed })).await;
-        let call = script.call().await;
-        world.does(freya(), "restoreMessage", gone).await;
-        for (at, scope) in [(&tale.greeting, "SUBTREE"), (&id(&end), "PATH")] {
-            let fork = forks(world, &tale, at, scope).await;
-            let again = Tale { session: id(&fork), ..tale.clone() };
-            let path = world.path(freya(), &again, Some(&leaf_of(world, &again).await)).await;
-            assert_eq!(path.len(), 5);
-            let copy = world.message(freya(), &path[2]).await;
-            assert_eq!((&copy["status"], &copy["content"]), (&json!("FAILED"), &json!("")));
-            assert_eq!(copy["generation"]["failure"]["code"], "CUT");
-        }
-        call.tell("Hello.").await;
-        assert_eq!(world.ends(freya(), &failed).await["status"], "COMPLETE");
-    })
-    .await;
-}
-
-/// The last of a session's messages.
-async fn leaf_of(world: &World, tale: &Tale) -> String {
-    let query = "query($id: ID!) { session(id: $id) { messages(last: 1) { nodes { id } } } }";
-    let session = world.ask(freya(), query, json!({ "id": tale.session })).await;
-    id(&session["messages"]["nodes"][0])
 }
 
 #[tokio::test]

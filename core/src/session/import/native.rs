@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Messages that wait to be stored.
-const QUEUE: usize = 32;
+const QUEUE: usize = 4;
 
 /// Makes the session, or tells what would be made.
 pub(super) async fn import(

@@ -111,8 +111,9 @@ impl Model {
 
     pub(super) fn refuses_restore(&self, node: usize) -> Option<&'static str> {
         let Some(deletion) = self.nodes[node].deletion else { return Some("CONFLICT") };
-        let parent = self.nodes[self.taken(deletion)[0]].parent;
-        parent.and_then(|parent| self.nodes[parent].deletion).map(|_| "CONFLICT")
+        let parent = self.nodes[self.taken(deletion)[0]].parent?;
+        let deleted = self.nodes[parent].deletion.map(|_| "CONFLICT");
+        deleted.or_else(|| self.refuses_running(parent))
     }
 
     pub(super) fn refuses_fork(&self, node: usize) -> Option<&'static str> {

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Messages that wait to be stored.
-const QUEUE: usize = 32;
+const QUEUE: usize = 4;
 
 /// Everybody of the story, as they are known here.
 struct Company {
