@@ -63,11 +63,9 @@ async fn give(State(app): State<App>, Path((token, _)): Path<(String, String)>) 
         Ok(Some(download)) => saved(download),
         Ok(None) => forbidden(),
         Err(Error::User(refused)) => {
-            let status = match refused.code {
-                UserErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-                // The story has grown too large since the link was made.
-                _ => StatusCode::CONFLICT,
-            };
+            let is_full = refused.code == UserErrorCode::RateLimited;
+            // Or the story has grown too large since the link was made.
+            let status = if is_full { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::CONFLICT };
             plain(status, refused.message)
         }
         Err(error) => fault(&error),
