@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::TaskTracker;
 
 use crate::answer::{Answer, json};
 use crate::error::{code, coded};
@@ -40,9 +41,9 @@ pub(super) async fn open(mut answers: Answers) -> Result<Answers, Answer> {
 /// The body of a response is not polled while its reader is slow. What is in the middle of an
 /// answer may hold a connection to the database, or a transaction: stopped there, it would have
 /// everybody wait for the client who does not read. It ends when the reader leaves.
-fn driven(mut answers: Answers) -> Answers {
+pub(super) fn driven(mut answers: Answers, tasks: &TaskTracker) -> Answers {
     let (sender, mut receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
+    tasks.spawn(async move {
         while let Ok(place) = sender.reserve().await {
             let answer = tokio::select! {
                 () = sender.closed() => None,
@@ -67,7 +68,7 @@ pub(super) fn response(
     });
     let frames = Frames {
         framing,
-        answers: driven(answers),
+        answers,
         lifetime,
         heartbeat,
         silence: Box::pin(tokio::time::sleep(heartbeat)),
@@ -237,7 +238,7 @@ mod tests {
         });
         let answers = open(answers.boxed()).await.ok().unwrap();
         assert_eq!(places.available_permits(), 0, "it has begun");
-        let mut unread = driven(answers);
+        let mut unread = driven(answers, &TaskTracker::new());
         go_on.send(()).unwrap();
         let free = timeout(PATIENCE, places.acquire()).await;
         assert!(free.is_ok(), "the place is given back");
@@ -253,7 +254,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             answer()
         });
-        let mut slow = driven(answers.boxed());
+        let mut slow = driven(answers.boxed(), &TaskTracker::new());
         for taken in 1..10 {
             assert!(slow.next().await.is_some());
             tokio::task::yield_now().await;
@@ -269,7 +270,7 @@ mod tests {
             std::future::pending::<Answer>().await
         });
         let answers = open(answers.boxed()).await.ok().unwrap();
-        drop(driven(answers));
+        drop(driven(answers, &TaskTracker::new()));
         let ended = timeout(PATIENCE, dropped).await;
         assert!(ended.is_ok_and(|told| told.is_err()), "it is dropped");
     }
