@@ -178,7 +178,9 @@ async fn a_tree_goes_to_another_program_and_comes_back() {
             data["session"]["path"]["nodes"].as_array().unwrap().clone()
         };
         let without_ids = |mut nodes: Vec<Value>| {
-            nodes.iter_mut().for_each(|node| node["id"] = Value::Null);
+            for node in &mut nodes {
+                node["id"] = Value::Null;
+            }
             nodes
         };
         let (was, is) = (path(&session, Some(&leaf)).await, path(&made, None).await);
