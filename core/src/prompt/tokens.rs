@@ -195,8 +195,8 @@ mod tests {
     }
 
     proptest! {
-        /// A tokenizer that weighs in its own steady way is known within 5 % after ten
-        /// prompts, each a mixture of its own.
+        /// A tokenizer that weighs in its own steady way is known within 5 %, or to the one
+        /// token of rounding, after ten prompts, each a mixture of its own.
         #[test]
         fn a_steady_tokenizer_is_learnt(
             truth in prop::array::uniform4(0.5_f64..2.0),
@@ -213,7 +213,8 @@ mod tests {
             let weight = Weight([last[0], last[1], last[2], last[3] / 200.0]);
             let (estimate, counted) = (calibration.tokens(weight), count(weight));
             let error = f64::from(estimate) / f64::from(counted) - 1.0;
-            prop_assert!(error.abs() < 0.05, "{estimate} for {counted}");
+            let is_near = estimate.abs_diff(counted) <= 1 || error.abs() < 0.05;
+            prop_assert!(is_near, "{estimate} for {counted}");
         }
 
         #[test]
