@@ -17,7 +17,7 @@
 //! Where it comes from: BM25 is S. E. Robertson and others, "Okapi at TREC-3" (1994), with the
 //! weight of rare words as Lucene has it; words are stemmed by Snowball (M. F. Porter), whose
 //! lists of stop words these are. Pooling and all signals beside the words are the project's own;
-//! each was measured in a prototype.
+//! each was measured, and `skald-bench recall` measures them again.
 
 mod cast;
 mod date;
