@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""How much memory a server takes to import and export a session of 100 MB.
+"""How much memory a server takes to import and export large sessions.
 
-    cargo build --release && bench/large-session.py target/release/skald
+    cargo build --release && bench/large-session.py target/release/skald [document|chats]
 
-Writes a document in Skald's own format, starts the program on SQLite, sends the
-document, imports and exports it, and prints after each step how long it took and
-the peak of resident memory since the start (Linux: VmHWM).
+Writes a document of 100 MB in Skald's own format, or a chat of SillyTavern with
+20,000 messages, every other one with three swipes, and 3 branches of it; starts the
+program on SQLite, sends, imports and exports it, and prints after each step how long
+it took and the peak of resident memory since the start (Linux: VmHWM).
 """
 
 import json
@@ -19,6 +20,7 @@ import urllib.request
 
 MOMENT = "2026-01-01T00:00:00Z"
 TEXT = "Лампа горит, и дождь идёт по крыше. " * 30
+LINE = TEXT[:360]
 REGISTER = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }"
 UPLOAD = "mutation($input: CreateUploadInput!) { createUpload(input: $input) { upload { id url } } }"
 IMPORT = """mutation($input: ImportSessionInput!) { importSession(input: $input) {
@@ -57,6 +59,25 @@ def write_document(path: str, size: int) -> int:
     return count
 
 
+def write_chats(folder: str, messages: int, branches: int) -> list[str]:
+    """A long chat, and others that leave it near its end."""
+    lines = ['{"user_name":"Аста","character_name":"Мира","chat_metadata":{}}\n']
+    for n in range(messages):
+        message = {"name": "Аста" if n % 2 else "Мира", "is_user": bool(n % 2), "mes": f"{n} {LINE}"}
+        message["send_date"] = 1_700_000_000_000 + n * 60_000
+        if n % 2 == 0:
+            message |= {"swipe_id": 1, "swipes": [f"{n} a {LINE}", f"{n} {LINE}", f"{n} b {LINE}"]}
+        lines.append(json.dumps(message, ensure_ascii=False) + "\n")
+    paths = []
+    for branch in range(branches + 1):
+        paths.append(f"{folder}/chat {branch:02}.jsonl")
+        last = {"name": "Аста", "is_user": True, "mes": f"Branch {branch}.", "send_date": 1_800_000_000_000}
+        with open(paths[-1], "w", encoding="utf-8") as out:
+            out.writelines(lines[: len(lines) - branch * 10 if branch < branches else None])
+            out.write(json.dumps(last) + "\n")
+    return paths
+
+
 class Server:
     """A running program and somebody who is signed in."""
 
@@ -93,9 +114,21 @@ class Server:
         took = time.monotonic() - since
         print(f"{what}: {took:.1f} s, peak {peak:.0f} MB, {peak - self.idle:.0f} MB above idle", flush=True)
 
-    def import_session(self, upload: str) -> str:
+    def send(self, path: str, number: int) -> str:
+        """Sends a file; its upload's id."""
+        request = {"fileName": os.path.basename(path), "clientRequestId": f"upload-{number}"}
+        upload = self.ask(UPLOAD, request)["data"]["createUpload"]["upload"]
+        subprocess.run(["curl", "-sSf", "-T", path, upload["url"]], check=True)
+        return upload["id"]
+
+    def fetch(self, path: str, request: dict) -> None:
+        """Exports a session to a file."""
+        export = self.ask(EXPORT, request)["data"]["exportSession"]["export"]
+        subprocess.run(["curl", "-sSf", "-o", path, export["url"]], check=True)
+
+    def import_session(self, uploads: list[str]) -> str:
         """Asks until it is done: a large file may take longer than one request."""
-        wish = {"uploadIds": [upload], "clientRequestId": "import"}
+        wish = {"uploadIds": uploads, "clientRequestId": "import"}
         while True:
             answer = self.ask(IMPORT, wish)
             made = (answer.get("data") or {}).get("importSession") or {}
@@ -108,28 +141,33 @@ class Server:
             time.sleep(1)
 
 
+def measure(server: Server, folder: str, paths: list[str], formats: list[str]) -> None:
+    size = sum(os.path.getsize(path) for path in paths)
+    print(f"{len(paths)} files, {size} bytes; idle {server.idle:.0f} MB")
+    since = time.monotonic()
+    uploads = [server.send(path, number) for number, path in enumerate(paths)]
+    server.tell("upload", since)
+    since = time.monotonic()
+    session = server.import_session(uploads)
+    server.tell("import", since)
+    for form in formats:
+        since = time.monotonic()
+        server.fetch(f"{folder}/out", {"sessionId": session, "format": form})
+        server.tell(f"export as {form}, {os.path.getsize(f'{folder}/out')} bytes", since)
+
+
 def main() -> None:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["document"], ["chats"]):
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/story.json"
-        count = write_document(path, 100_000_000)
+        if sys.argv[2:] == ["chats"]:
+            paths, formats = write_chats(folder, 20_000, 3), ["SILLY_TAVERN"]
+        else:
+            write_document(f"{folder}/story.json", 100_000_000)
+            paths, formats = [f"{folder}/story.json"], ["NATIVE_JSON"]
         server = Server(sys.argv[1], folder)
         try:
-            print(f"{count} messages, {os.path.getsize(path)} bytes; idle {server.idle:.0f} MB")
-            since = time.monotonic()
-            request = {"fileName": "story.json", "clientRequestId": "upload"}
-            upload = server.ask(UPLOAD, request)["data"]["createUpload"]["upload"]
-            subprocess.run(["curl", "-sSf", "-T", path, upload["url"]], check=True)
-            server.tell("upload", since)
-            since = time.monotonic()
-            session = server.import_session(upload["id"])
-            server.tell("import", since)
-            since = time.monotonic()
-            request = {"sessionId": session, "format": "NATIVE_JSON"}
-            export = server.ask(EXPORT, request)["data"]["exportSession"]["export"]
-            subprocess.run(["curl", "-sSf", "-o", f"{folder}/out.json", export["url"]], check=True)
-            server.tell("export", since)
+            measure(server, folder, paths, formats)
         finally:
             server.process.terminate()
             server.process.wait()

@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 
 import { documents, schemaOf } from './cache/documents.mjs';
-import { OPERATIONS } from './cache/actor.mjs';
+import { OPERATIONS, mutationOf } from './cache/actor.mjs';
 import { Player } from './cache/player.mjs';
 import { Server } from './cache/server.mjs';
 import { Story } from './cache/story.mjs';
@@ -41,11 +41,14 @@ const WEIGHTS = {
   restoreRevision: 2,
   bookmarkMessage: 2,
   hideMessage: 2,
+  retryReply: 2,
+  impersonate: 2,
+  updateOther: 2,
 };
 
 /** A run is a list of steps; what they act on is chosen by numbers when they are done. */
 function stepsOf(schema) {
-  const names = Object.keys(OPERATIONS).filter((name) => schema.has(`Mutation.${name}`));
+  const names = Object.keys(OPERATIONS).filter((name) => schema.has(`Mutation.${mutationOf(name)}`));
   const weighed = names.map((name) => ({
     weight: WEIGHTS[name] ?? 1,
     arbitrary: fc.constant(name),
@@ -77,7 +80,7 @@ async function main() {
   const player = new Player(server);
   await player.register();
   const schema = await schemaOf(player);
-  const tally = { operations: {}, steps: {}, events: {}, compared: 0, glanced: 0 };
+  const tally = { operations: {}, steps: {}, events: {}, compared: 0, glanced: 0, shelves: 0 };
   const options = { deaf: option('deaf'), verbose: rest.includes('--verbose') };
   const world = { player, documents: documents(), options, tally };
   const property = fc.asyncProperty(stepsOf(schema), async (list) => {

@@ -80,6 +80,24 @@ export const OPERATIONS = {
       what,
     ),
   }),
+  createSession: (actor, _tree, [title]) => ({
+    ...actor.request(),
+    characterIds: actor.player.characters.slice(0, 1),
+    title: `Another story ${title}`,
+  }),
+  updateOther: (actor, _tree, [which, what, value]) => ({
+    id: of(actor.others, which),
+    ...of(
+      [
+        { title: `Renamed ${value}` },
+        { archived: value % 2 === 0 },
+        { tags: [value % 3 ? 'Sea' : 'land', `mood ${value % 5}`] },
+      ],
+      what,
+    ),
+  }),
+  deleteOther: (actor, _tree, [which]) => ({ id: of(actor.others, which) }),
+  restoreOther: (actor, _tree, [which]) => ({ id: of(actor.others, which) }),
   deleteSession: (actor) => ({ id: actor.sessionId }),
   restoreSession: (actor) => ({ id: actor.sessionId }),
   forkSession: (actor, { all }, [which, scope]) => ({
@@ -134,11 +152,18 @@ const SELECTIONS = {
   deleteSession: 'session { id }',
   restoreSession: 'session { id }',
   forkSession: 'session { id }',
+  createSession: 'session { id }',
+  updateOther: 'session { id }',
+  deleteOther: 'session { id }',
+  restoreOther: 'session { id }',
 };
+
+/** The mutations of operations that are called otherwise. */
+export const mutationOf = (operation) => operation.replace(/Other$/, 'Session');
 
 export class Actor {
   constructor({ player, sessionId, tally }) {
-    Object.assign(this, { player, sessionId, tally, deleted: [], replies: new Map() });
+    Object.assign(this, { player, sessionId, tally, deleted: [], others: [], replies: new Map() });
   }
 
   request() {
@@ -169,15 +194,26 @@ export class Actor {
   async act(operation, picks) {
     const seen = await this.look();
     // Nothing is done in a deleted session: mostly it is brought back at once.
-    if (seen.isDeleted && picks[2] % 4) operation = 'restoreSession';
+    const isElsewhere = /Other$|createSession/.test(operation);
+    if (seen.isDeleted && picks[2] % 4 && !isElsewhere) operation = 'restoreSession';
     if (seen.all.length > 70 && /send|regenerate|edit|request|continue|impersonate/.test(operation)) return;
     const input = OPERATIONS[operation](this, seen, picks);
     if ('messageId' in input && !input.messageId) return this.count(operation, 'nothing');
+    if ('id' in input && !input.id) return this.count(operation, 'nothing');
     const selection = SELECTIONS[operation] ?? 'session { id } message { id }';
-    const payload = await this.player.mutate(operation, input, selection);
+    const payload = await this.player.mutate(mutationOf(operation), input, selection);
     this.count(operation, payload.errors[0]?.code ?? 'done');
+    const isNew = ['createSession', 'forkSession'].includes(operation);
+    if (isNew && payload.session) this.others.push(payload.session.id);
     const reply = operation === 'stopReply' ? undefined : payload.reply?.id;
     if (reply) this.replies.set(reply, this.player.ended(reply));
+  }
+
+  /** Takes everything off the shelf, so that lists have one page. */
+  async clear() {
+    for (const id of [this.sessionId, ...this.others]) {
+      await this.player.mutate('deleteSession', { id }, 'session { id }');
+    }
   }
 
   count(operation, outcome) {

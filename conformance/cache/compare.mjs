@@ -15,7 +15,8 @@ export async function fresh(player, documents, view) {
   const last = Math.max(path.nodes.length, 1);
   const { session } = await player.ask(documents.text.screen, { id, last });
   const tree = await player.ask(documents.text.tree, { id });
-  return { session, tree: tree.session.messages.nodes };
+  const { messages, outline } = tree.session;
+  return { session, tree: messages.nodes, outline: outline.nodes };
 }
 
 /** The places in which two values differ, with both values. */

@@ -8,10 +8,41 @@ const MESSAGE = [
   'alternatives { id count messageIds } revision',
   'revisions(first: 8) { nodes { revision content createdAt } }',
   'editedFrom { id } continuedFrom { id } hiddenFromPrompt bookmark createdAt editedAt deletedAt',
+  'returnsTo { id }',
   `generation { id model attempt stage finishReason failure { code message retryable retryAt }
     usage { prompt cached output thought } cost { amount currency }
     timings { createdAt firstTextAt finishedAt } }`,
 ];
+
+const SHELF_FIELDS = gql`
+  fragment ShelfFields on Session {
+    id title tags version createdAt lastActivityAt archivedAt deletedAt head { id }
+  }
+`;
+/** What stands on the shelf: the lists of sessions that a player looks at. */
+const SHELF = gql`
+  query Shelf {
+    active: sessions(first: 100) { totalCount nodes { ...ShelfFields } }
+    archived: sessions(first: 100, filter: { archived: true }) {
+      totalCount nodes { ...ShelfFields }
+    }
+    ofTheSea: sessions(first: 100, filter: { tags: ["SEA"] }, orderBy: { field: CREATED }) {
+      totalCount nodes { ...ShelfFields }
+    }
+  }
+  ${SHELF_FIELDS}
+`;
+const LIBRARY = gql`
+  subscription Library($after: String) {
+    libraryEvents(after: $after) {
+      __typename cursor
+      ... on LibraryNodeAdded { node { id ... on Session { ...ShelfFields } } }
+      ... on LibraryNodeChanged { node { id ... on Session { ...ShelfFields } } }
+      ... on LibraryNodeRemoved { id }
+    }
+  }
+  ${SHELF_FIELDS}
+`;
 
 /** The documents of a screen, as Apollo Client and as plain HTTP take them. */
 export function documents() {
@@ -42,9 +73,10 @@ export function documents() {
       session(id: $id) {
         id
         messages(first: 100, after: $after) {
-          nodes { id parentId role status createdAt }
+          nodes { id parentId role status createdAt returnsTo { id } }
           pageInfo { hasNextPage endCursor }
         }
+        outline { nodes { messageId parentId role status excerpt } }
       }
     }
   `;
@@ -72,7 +104,8 @@ export function documents() {
     }
     ${fragments}
   `;
-  return { screen, tree, events, text: { screen: print(screen), tree: print(tree) } };
+  const text = { screen: print(screen), tree: print(tree), shelf: print(SHELF) };
+  return { screen, tree, events, shelf: SHELF, library: LIBRARY, text };
 }
 
 /** All `Type.field` of a server. */

@@ -17,6 +17,7 @@ const LIVE_ONLY = ['CaughtUp', 'ResyncNeeded', 'ReplyDelta', 'ReplyStageChanged'
 export class Follower {
   constructor(name, { player, documents, sessionId, channels, window, deaf }) {
     Object.assign(this, { name, player, documents, sessionId, channels, window });
+    this.field = 'sessionEvents';
     this.deaf = deaf;
     this.seen = {};
     this.log = [];
@@ -49,7 +50,7 @@ export class Follower {
       headers: this.player.headers(),
     });
     const hearing = new ApolloLink((operation, forward) =>
-      forward(operation).pipe(filter(({ data }) => !this.misses(data?.sessionEvents))),
+      forward(operation).pipe(filter(({ data }) => !this.misses(data?.[this.field]))),
     );
     const socket = hearing.concat(new GraphQLWsLink(this.sockets));
     return ApolloLink.split(isSubscription, socket, http);
@@ -58,7 +59,7 @@ export class Follower {
   /** For trying the test: a client that knows nothing of one kind of event. */
   misses(event) {
     if (!this.deaf || event?.__typename !== this.deaf) return false;
-    this.sequence = event.sequence;
+    this.note(event);
     this.wake();
     return true;
   }
@@ -84,11 +85,7 @@ export class Follower {
   connect() {
     if (this.subscription || this.failure) return;
     this.isWanted = true;
-    const { sequence: after, sessionId: id, channels } = this;
-    const events = this.client.subscribe({
-      query: this.documents.events,
-      variables: { id, after, channels },
-    });
+    const events = this.client.subscribe(this.wish());
     this.caughtUp = false;
     const visit = Symbol('visit');
     const lost = () => this.visit === visit && this.lost();
@@ -98,6 +95,17 @@ export class Follower {
       error: lost,
       complete: lost,
     });
+  }
+
+  /** What it subscribes to: all that comes after what it has. */
+  wish() {
+    const { sequence: after, sessionId: id, channels } = this;
+    return { query: this.documents.events, variables: { id, after, channels } };
+  }
+
+  /** Keeps how far it has come. */
+  note(event) {
+    this.sequence = event.sequence;
   }
 
   /** Comes back, unless it was meant to be away. */
@@ -131,13 +139,13 @@ export class Follower {
 
   hear({ data, error }) {
     if (error && !CombinedGraphQLErrors.is(error)) return this.lost();
-    if (error || !data?.sessionEvents) return this.fail(`an event failed: ${error?.message}`);
-    const event = data.sessionEvents;
+    const event = data?.[this.field];
+    if (error || !event) return this.fail(`an event failed: ${error?.message}`);
     try {
       this.check(event);
       this.take(event);
     } catch (error) {
-      this.fail(`${event.__typename} ${event.sequence}: ${error.stack}`);
+      this.fail(`${event.__typename} ${event.sequence ?? event.cursor}: ${error.stack}`);
     }
     this.wake();
   }
@@ -146,7 +154,7 @@ export class Follower {
     const kind = event.__typename;
     this.seen[kind] = (this.seen[kind] ?? 0) + 1;
     this.log.push(`${event.sequence} ${kind} ${event.messageId ?? ''}`);
-    this.sequence = event.sequence;
+    this.note(event);
     if (kind === 'CaughtUp') this.caughtUp = true;
     if (kind === 'ResyncNeeded') throw new Error('nothing here is that long ago');
     if (kind === 'ReplyFinished' || kind === 'ReplyFailed') this.ended.add(event.messageId);
@@ -192,6 +200,7 @@ export class Follower {
     const painted = this.cache.readQuery({ query: screen, variables });
     const grown = this.cache.readQuery({ query: tree, variables: { id: this.sessionId } });
     if (!painted) throw new Error(`${this.name}: the cache lacks fields of the screen`);
-    return { session: bare(painted.session), tree: bare(grown.session.messages.nodes) };
+    const { messages, outline } = bare(grown.session);
+    return { session: bare(painted.session), tree: messages.nodes, outline: outline.nodes };
   }
 }

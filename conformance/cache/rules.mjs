@@ -2,16 +2,20 @@
 // in docs/api.md. Entities with an id (messages, alternatives, generations, the session) have
 // been written into the cache by Apollo Client when a rule is asked; it does the rest.
 
+import { gql } from '@apollo/client';
+
 /** What the cache itself has to know. */
 export const typePolicies = {
   Session: {
     fields: {
       path: { keyArgs: ['leaf'] },
       messages: { keyArgs: false },
+      outline: { keyArgs: false, merge: true },
       settings: { merge: true },
       usage: { merge: true },
     },
   },
+  OutlineNode: { keyFields: ['messageId'] },
   Message: {
     fields: {
       // Where a message stands changes when a sibling goes; the ids of all siblings are one entity.
@@ -25,6 +29,10 @@ export const typePolicies = {
   },
 };
 
+const LIGHT = gql`fragment Light on OutlineNode { messageId parentId role status }`;
+const LIGHT_TEXT = gql`fragment LightText on OutlineNode { messageId parentId role status excerpt }`;
+/** The beginning of a text, white space folded. */
+const excerpt = (text) => [...text.trim().split(/\s+/u).join(' ')].slice(0, 120).join('');
 const messageRef = (id) => ({ __ref: `Message:${id}` });
 const idOf = (ref) => ref.__ref.slice('Message:'.length);
 
@@ -45,6 +53,7 @@ export class Rules {
 
   apply(event) {
     this[event.__typename]?.(event);
+    this.outline();
   }
 
   MessagesAdded({ messages }) {
@@ -56,17 +65,24 @@ export class Rules {
   }
 
   MessagesDeleted({ root }) {
-    this.changeTree((refs) => {
-      const gone = new Set([root.id]);
-      return refs.filter((ref) => {
+    const gone = new Set([root.id]);
+    this.changeTree((refs) =>
+      refs.filter((ref) => {
         const isGone = gone.has(idOf(ref)) || gone.has(this.read(idOf(ref), 'parentId'));
         if (isGone) gone.add(idOf(ref));
         return !isGone;
-      });
-    });
+      }),
+    );
+    // Whatever led into it leads to the message above it.
+    for (const id of this.tree()) {
+      const leaf = this.read(id, 'returnsTo');
+      if (leaf && gone.has(idOf(leaf))) this.leads(id, root.parentId);
+    }
   }
 
   HeadMoved({ head, fork, branch }) {
+    // Everything on the way to the head leads there.
+    for (let id = head?.id; id; id = this.read(id, 'parentId')) this.leads(id, head.id);
     this.cache.modify({
       id: this.session,
       fields: {
@@ -152,6 +168,33 @@ export class Rules {
     this.changeTree((refs) => {
       const ids = new Set([...refs.map(idOf), ...messages.map((message) => message.id)]);
       return [...ids].sort((a, b) => (order(a) < order(b) ? -1 : 1)).map(messageRef);
+    });
+  }
+
+  leads(id, leaf) {
+    this.change(id, { returnsTo: () => messageRef(leaf) });
+  }
+
+  /** The ids of all messages. */
+  tree() {
+    let ids = [];
+    this.changeTree((refs) => ((ids = refs.map(idOf)), refs));
+    return ids;
+  }
+
+  /** The outline has what the tree has; of what was on screen, or was told, as it is now. */
+  outline() {
+    const nodes = this.tree().map((messageId) => {
+      const content = this.read(messageId, 'content');
+      const data = { __typename: 'OutlineNode', messageId };
+      for (const name of ['parentId', 'role', 'status']) data[name] = this.read(messageId, name);
+      if (content !== undefined) data.excerpt = excerpt(content);
+      const fragment = content === undefined ? LIGHT : LIGHT_TEXT;
+      return this.cache.writeFragment({ fragment, data });
+    });
+    this.cache.modify({
+      id: this.session,
+      fields: { outline: (outline) => ({ ...outline, nodes }) },
     });
   }
 

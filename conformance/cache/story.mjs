@@ -2,8 +2,10 @@
 import { Actor } from './actor.mjs';
 import { differences, fresh } from './compare.mjs';
 import { Follower } from './follower.mjs';
+import { Shelf } from './shelf.mjs';
 
 const PATIENCE_MS = 15_000;
+const RUNNING = ['PENDING', 'WRITING'];
 
 export class Story {
   constructor({ player, documents, options, tally }) {
@@ -18,6 +20,13 @@ export class Story {
     await this.join('one', { window: 6 });
     await this.join('other', { window: 20 });
     await this.join('quiet', { window: 4, channels: [] });
+    this.shelf = new Shelf('shelf', { player, documents: this.documents, deaf: this.options.deaf });
+    await this.shelf.paint();
+  }
+
+  /** Everybody who watches. */
+  devices() {
+    return [...this.followers, this.shelf];
   }
 
   async join(name, { window, channels }) {
@@ -32,6 +41,8 @@ export class Story {
   /** Does one step of a run. */
   async step({ kind, operation, others, picks }) {
     const follower = this.followers[picks[0] % this.followers.length];
+    const devices = this.devices();
+    const device = devices[picks[0] % devices.length];
     this.tally.steps[kind] = (this.tally.steps[kind] ?? 0) + 1;
     if (this.options.verbose)
       console.log(new Date().toISOString(), kind, operation ?? others ?? '', picks);
@@ -41,12 +52,12 @@ export class Story {
       case 'together':
         return Promise.all(others.map(([operation, picks]) => this.actor.act(operation, picks)));
       case 'drop':
-        return follower.drop();
+        return device.drop();
       case 'dropAmongDeltas':
         follower.dropAfter = 1 + (picks[1] % 12);
         return undefined;
       case 'comeBack':
-        return follower.connect();
+        return device.connect();
       case 'join':
         return this.replace(follower, picks);
       case 'glance':
@@ -70,10 +81,10 @@ export class Story {
   async restart() {
     const { server } = this.player;
     if (!server.process) return;
-    for (const follower of this.followers) follower.leave();
+    for (const device of this.devices()) device.leave();
     await server.kill();
     await server.start();
-    for (const follower of this.followers) follower.connect();
+    for (const device of this.devices()) device.connect();
   }
 
   /** While replies run: what is true of a cache soon, without waiting for their end. */
@@ -103,6 +114,23 @@ export class Story {
       this.compare(follower, view, await fresh(this.player, this.documents, view));
       this.tally.compared += 1;
     }
+    await this.settleShelf();
+  }
+
+  /** No event tells how far the lists have come: they are true soon. */
+  async settleShelf() {
+    const { shelf, player, documents } = this;
+    shelf.dropAfter = undefined;
+    shelf.connect();
+    const late = Date.now() + PATIENCE_MS;
+    const read = await player.ask(documents.text.shelf);
+    while (differences(shelf.view(), read).length && Date.now() < late) {
+      await Promise.race([shelf.event(), new Promise((resolve) => setTimeout(resolve, 100))]);
+      this.check(shelf);
+    }
+    this.compare(shelf, shelf.view(), read);
+    this.check(shelf);
+    this.tally.shelves += 1;
   }
 
   async reach(follower, sequence) {
@@ -156,7 +184,8 @@ export class Story {
   }
 
   async end() {
-    await Promise.all(this.followers.map((follower) => follower.close()));
+    await Promise.all(this.devices().map((device) => device?.close()));
+    await this.actor?.clear();
   }
 }
 
@@ -168,5 +197,9 @@ function inFlight(view) {
     if (!generation) return message;
     return { ...message, generation: { ...generation, timings: null } };
   });
-  return { ...view, session: { ...session, path: { ...view.session.path, nodes } } };
+  // What is being written is in the outline as it was last saved.
+  const outline = view.outline.map((node) =>
+    RUNNING.includes(node.status) ? { ...node, status: null, excerpt: null } : node,
+  );
+  return { ...view, outline, session: { ...session, path: { ...view.session.path, nodes } } };
 }

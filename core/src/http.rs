@@ -12,7 +12,7 @@ use axum::{
     routing::{get, put},
 };
 use futures_util::StreamExt;
-use skald_base::Error;
+use skald_base::{Error, UserErrorCode};
 
 use crate::{
     app::App,
@@ -62,6 +62,12 @@ async fn give(State(app): State<App>, Path((token, _)): Path<(String, String)>) 
     match export::download(&app, &token).await {
         Ok(Some(download)) => saved(download),
         Ok(None) => forbidden(),
+        Err(Error::User(refused)) => {
+            let is_full = refused.code == UserErrorCode::RateLimited;
+            // Or the story has grown too large since the link was made.
+            let status = if is_full { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::CONFLICT };
+            plain(status, refused.message)
+        }
         Err(error) => fault(&error),
     }
 }

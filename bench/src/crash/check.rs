@@ -7,9 +7,12 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 
 use super::{
+    act::{document, makes},
+    expected,
+    journal::Act,
     model::{Said, tag},
     player::Outcome,
-    story::{Story, document, makes},
+    story::Story,
     tally::{Fault, Tally},
     tree::{Message, Tree},
     watch::{self, Watcher},
@@ -66,7 +69,7 @@ pub(super) fn last_things(story: &Story, tree: &Tree, tally: &mut Tally) {
 
 /// Sends again what nobody answered, and the last thing that somebody did answer.
 pub(super) async fn retry(story: &mut Story, tally: &mut Tally) -> Result<()> {
-    let repeatable = |act: &super::journal::Act| act.text("clientRequestId").is_some();
+    let repeatable = |act: &Act| act.text("clientRequestId").is_some();
     let acts = &story.journal.acts;
     let known = acts.iter().rposition(|act| repeatable(act) && act.done().is_some());
     let open = acts.iter().enumerate().filter(|(_, act)| repeatable(act) && act.is_unknown());
@@ -83,8 +86,10 @@ pub(super) async fn retry(story: &mut Story, tally: &mut Tally) -> Result<()> {
             kept.outcome = outcome;
             continue;
         }
-        let repeated = super::journal::Act { outcome, ..act.clone() };
-        let same = ["message", "reply"].iter().all(|what| repeated.made(what) == act.made(what));
+        let repeated = Act { outcome, ..act.clone() };
+        let same = ["session", "message", "reply"]
+            .iter()
+            .all(|what| repeated.made(what) == act.made(what));
         tally.expect(same, Fault::Duplicated, || {
             format!("sent again, {:?} answers {:?}", act.outcome, repeated.outcome)
         });
@@ -109,34 +114,54 @@ pub(super) async fn restore(story: &Story) -> Result<()> {
 
 /// Every acknowledged message is there once, as it was acknowledged; nothing else is.
 pub(super) fn messages(story: &Story, tree: &Tree, tally: &mut Tally) {
-    let mut texts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for act in &story.journal.acts {
-        let content = act.text("content").unwrap_or_default();
-        if makes(act.what, &act.input) {
-            if let Some(id) = act.made("message").filter(|_| !content.is_empty()) {
-                texts.insert(id, vec![content]);
-            }
-            for what in ["message", "reply"] {
-                check_place(act.done().and_then(|done| done.get(what)), tree, tally);
-            }
-        } else if act.what == "editMessage" && !act.is_refused() {
-            let known = texts.entry(act.text("messageId").unwrap_or_default()).or_default();
-            if act.done().is_some() {
-                known.clear();
-            }
-            known.push(content);
+    let mut expected = expected::messages(&story.journal.acts);
+    for act in story.journal.acts.iter().filter(|act| makes(act.what, &act.input)) {
+        for what in ["message", "reply"] {
+            check_place(act.done().and_then(|done| done.get(what)), tree, tally);
         }
     }
-    for message in tree.messages.values().filter(|message| message.is_said) {
-        let Some(texts) = texts.remove(message.id.as_str()) else {
+    for message in tree.messages.values() {
+        let known = expected.remove(&message.id).unwrap_or_default();
+        let marked =
+            known.hidden.contains(&message.hidden) && known.bookmark.contains(&message.bookmark);
+        tally.expect(marked, Fault::Lost, || format!("{message:?} should be marked {known:?}"));
+        if !message.is_said() {
+            continue;
+        }
+        if known.texts.is_empty() {
             tally.fault(Fault::Duplicated, format!("nobody was told of {message:?}"));
             continue;
-        };
-        let whole = texts.contains(&message.content.as_str());
-        tally.expect(whole, Fault::Torn, || format!("{message:?} should say {texts:?}"));
+        }
+        let texts: Vec<String> =
+            message.revisions.iter().chain([&message.content]).cloned().collect();
+        let whole = known.texts.contains(&texts);
+        tally.expect(whole, Fault::Torn, || format!("{message:?} should say {:?}", known.texts));
     }
-    for id in texts.into_keys() {
+    for id in expected.into_keys() {
         tally.fault(Fault::Lost, format!("{id} was acknowledged and is gone"));
+    }
+    attempts(story, tree, tally);
+}
+
+/// What was to be written on begins with the whole of it; what was to be tried again was.
+fn attempts(story: &Story, tree: &Tree, tally: &mut Tally) {
+    for message in tree.messages.values() {
+        let Some(from) = &message.continued_from else { continue };
+        let whole = tree.messages.get(from).is_some_and(|from| {
+            message.content.starts_with(&from.content) && message.parent == from.parent
+        });
+        tally.expect(whole, Fault::Torn, || format!("{message:?} does not go on from {from}"));
+    }
+    for act in story.journal.acts.iter().filter(|act| act.done().is_some()) {
+        let (of, reply) = (act.text("messageId"), act.made("reply"));
+        let reply = reply.and_then(|id| tree.messages.get(id));
+        let fits = match act.what {
+            "continueReply" => reply.is_some_and(|reply| reply.continued_from.as_deref() == of),
+            "retryReply" => reply.is_some_and(|reply| reply.attempt > Some(1)),
+            "impersonate" => reply.is_some_and(|reply| reply.is_players),
+            _ => continue,
+        };
+        tally.expect(fits, Fault::Lost, || format!("{act:?} was acknowledged; now {reply:?}"));
     }
 }
 
@@ -152,28 +177,35 @@ fn check_place(answer: Option<&serde_json::Value>, tree: &Tree, tally: &mut Tall
 
 /// What is stored of each reply is what the model said, as far as it had come.
 pub(super) fn texts(trees: &[Tree], said: &[Said], until: Option<Instant>, tally: &mut Tally) {
-    let messages = || trees.iter().flat_map(|tree| tree.messages.values());
-    let mut stored: BTreeMap<&str, &Message> = BTreeMap::new();
-    for message in messages().filter(|message| !message.is_said) {
+    let messages = || trees.iter().flat_map(|tree| tree.messages.values().map(move |m| (tree, m)));
+    let mut stored: BTreeMap<&str, (&Message, &str)> = BTreeMap::new();
+    for (tree, message) in messages().filter(|(_, message)| message.attempt.is_some()) {
         let ended = message.has_ended();
         tally.expect(ended, Fault::NonTerminal, || format!("{message:?} has not ended"));
-        if let Some(tag) = tag(&message.content)
-            && let Some(other) = stored.insert(tag, message)
+        let own = tree.own_text(message);
+        let fits = match message.status.as_str() {
+            "FAILED" => own.is_empty(),
+            "INTERRUPTED" => !own.is_empty(),
+            _ => true,
+        };
+        tally.expect(fits, Fault::Torn, || format!("{message:?} ended otherwise, with {own:?}"));
+        if let Some(tag) = tag(own)
+            && let Some((other, _)) = stored.insert(tag, (message, own))
         {
             tally.fault(Fault::Duplicated, format!("{message:?} and {other:?} are one text"));
         }
     }
     for said in said {
-        let message = tag(&said.text).and_then(|tag| stored.remove(tag));
-        let content = message.map_or("", |message| message.content.as_str());
+        let (message, own) = tag(&said.text).and_then(|tag| stored.remove(tag)).unzip();
+        let own = own.unwrap_or_default();
         let fits = match message.map(|message| message.status.as_str()) {
-            Some("COMPLETE") => said.text == content,
-            _ => said.text.starts_with(content),
+            Some("COMPLETE") => said.text == own,
+            _ => said.text.starts_with(own),
         };
         tally.expect(fits, Fault::Torn, || format!("{message:?} is not what was said"));
-        tally.text_loss(said.lost(content.len(), until));
+        tally.text_loss(said.lost(own.len(), until));
     }
-    for message in stored.into_values() {
+    for (message, _) in stored.into_values() {
         tally.fault(Fault::Torn, format!("nobody said {message:?}"));
     }
 }
@@ -199,7 +231,10 @@ pub(super) async fn watcher(
             continue;
         };
         let had = String::from_utf16_lossy(&seen.text);
-        if seen.end.is_none() {
+        // Another attempt may have begun where nobody listened.
+        let retried = |act: &Act| act.what == "retryReply" && act.text("messageId") == Some(&id);
+        let retried = story.journal.acts.iter().any(|act| retried(act) && !act.is_refused());
+        if seen.end.is_none() || retried {
             watch::resume(&story.player, &id, &mut seen).await?;
         }
         let now = String::from_utf16_lossy(&seen.text);

@@ -1,6 +1,7 @@
 //! The rounds on one database.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -11,11 +12,10 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
     sync::{Mutex, watch::Receiver},
     task::JoinSet,
-    time::sleep,
 };
 
 use super::{
-    check,
+    check, fork,
     home::{Home, Server},
     model::{Model, Said},
     nemesis::Blow,
@@ -149,7 +149,7 @@ impl Lane {
                 played.transpose().map(|_| (number, story))
             });
         }
-        sleep(fuse).await;
+        world.model.stumble(fuse).await;
         let died = blow.strike(&world.home, &mut world.server).await?;
         stop.send_replace(true);
         let mut stories = playing.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
@@ -207,7 +207,11 @@ impl Lane {
             check::last_things(story, &tree, tally);
             let unknown = story.journal.acts.iter().filter(|act| act.is_unknown()).count();
             let known = story.journal.acts.len() - unknown;
-            tally.played(known, unknown, tree.messages.values().filter(|one| !one.is_said).count());
+            tally.played(
+                known,
+                unknown,
+                tree.messages.values().filter(|one| !one.is_said()).count(),
+            );
             check::retry(story, tally).await?;
             check::restore(story).await?;
         }
@@ -218,6 +222,15 @@ impl Lane {
             tree.check(tally);
             check::messages(story, &tree, tally);
             trees.push(tree);
+        }
+        for (number, (story, tree)) in stories.iter().zip(&trees).enumerate() {
+            for (session, fork) in fork::check(story, tree, tally).await? {
+                world.past.push((number, session, fork));
+            }
+            let mut known = BTreeSet::from([story.session.as_str()]);
+            let own = world.past.iter().filter(|(player, ..)| *player == number);
+            known.extend(own.map(|(_, session, _)| session.as_str()));
+            fork::check_list(&story.player, &known, tally).await?;
         }
         said.extend(world.model.said());
         check::texts(&trees, &said, died, tally);

@@ -11,12 +11,15 @@
 //! | `nemesis` | who breaks things, and how |
 //! | `home`, `postgres` | what outlives a crash, and the servers on it |
 //! | `model` | a double that says numbered words, and knows what it said when |
-//! | `player`, `story`, `journal` | a client, what it does, what it was told |
+//! | `player`, `story`, `act`, `journal` | a client, what it does, what it was told |
 //! | `watch` | a subscriber |
-//! | `check`, `tree` | what must hold afterwards |
+//! | `check`, `expected`, `tree`, `fork` | what must hold afterwards |
 //! | `tally` | what was found, counted |
 
+mod act;
 mod check;
+mod expected;
+mod fork;
 mod home;
 mod journal;
 mod lane;

@@ -6,12 +6,15 @@ use std::{
 };
 
 use serde_json::Value;
-use skald_doubles::{Call, Delivery, Endpoint, How, OpenAiDouble, Profile};
+use skald_doubles::{Call, Delivery, Endpoint, How, OpenAiDouble, OpenAiFault, Profile};
+use tokio::time::{interval, timeout};
 
 /// From a call to its first word.
 const FIRST: Duration = Duration::from_millis(100);
 /// From one word to the next: a hundred a second.
 const PACE: Duration = Duration::from_millis(10);
+/// From one call that is refused to the next.
+const STUMBLE: Duration = Duration::from_millis(300);
 /// Words in a reply.
 const WORDS: usize = 200;
 /// Texts that are laid ready for one round; nobody plays that quickly.
@@ -56,8 +59,22 @@ impl Model {
         self.double.deliver(Delivery::new().headers_after(FIRST).pace(PACE));
     }
 
-    /// From now on it writes at once.
+    /// Refuses a call now and then, for so long: such a reply fails before its first word.
+    pub(super) async fn stumble(&self, time: Duration) {
+        let mut ticks = interval(STUMBLE);
+        let stumbling = async {
+            loop {
+                ticks.tick().await;
+                self.double.fails_once(OpenAiFault::NoCredits);
+            }
+        };
+        // It never ends by itself.
+        let _time_is_up: Result<(), _> = timeout(time, stumbling).await;
+    }
+
+    /// From now on it writes at once, and refuses nothing.
     pub(super) fn write_quickly(&self) {
+        self.double.works();
         self.double.deliver(Delivery::new());
     }
 

@@ -1,5 +1,7 @@
 //! What one client does until the server dies: everything that changes a story, in any order.
 
+#![expect(clippy::indexing_slicing, reason = "JSON without a field gives null, not a panic")]
+
 use std::{path::Path, time::Duration};
 
 use anyhow::Result;
@@ -8,44 +10,15 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
+    act::{ACTS, Act, Glance, document},
     journal::Journal,
     player::{Outcome, Player},
 };
 
+const REPLIES: &str = "query ($id: ID!) { session(id: $id) {
+    messages(first: 100) { nodes { id status } } } }";
 /// Milliseconds between two acts of a client.
 const PAUSE: std::ops::Range<u64> = 20..250;
-
-/// What a client may do, and how often of all times.
-const ACTS: &[(Act, u32)] = &[
-    (Act::Send, 32),
-    (Act::Branch, 12),
-    (Act::Swipe, 12),
-    (Act::Edit, 8),
-    (Act::Correct, 8),
-    (Act::Select, 8),
-    (Act::Delete, 6),
-    (Act::Restore, 5),
-    (Act::Stop, 5),
-    (Act::Refresh, 4),
-];
-
-#[derive(Clone, Copy)]
-enum Act {
-    /// Below the head.
-    Send,
-    /// Below any reply.
-    Branch,
-    Swipe,
-    /// As a sibling.
-    Edit,
-    /// In place.
-    Correct,
-    Select,
-    Delete,
-    Restore,
-    Stop,
-    Refresh,
-}
 
 /// One client, with the session that it has to itself in this round.
 pub(super) struct Story {
@@ -53,10 +26,10 @@ pub(super) struct Story {
     pub(super) session: String,
     pub(super) greeting: String,
     pub(super) journal: Journal,
-    rng: StdRng,
+    pub(super) rng: StdRng,
     /// Begins every text and every request id of this round.
-    mark: String,
-    count: u32,
+    pub(super) mark: String,
+    pub(super) count: u32,
 }
 
 impl Story {
@@ -88,8 +61,25 @@ impl Story {
             let outcome = self.player.refresh().await;
             return Ok(!matches!(outcome, Outcome::Unknown));
         }
-        let Some((what, input)) = self.plan(act) else { return Ok(true) };
+        let glance = if act.needs_a_look() { self.look().await } else { Some(Glance::default()) };
+        let Some(glance) = glance else { return Ok(false) };
+        let Some((what, input)) = self.plan(act, &glance) else { return Ok(true) };
         self.perform(what, input).await
+    }
+
+    /// What became of the replies so far; none if nobody answers.
+    async fn look(&self) -> Option<Glance> {
+        let found = self.player.read(REPLIES, json!({ "id": self.session })).await.ok()?;
+        let mut glance = Glance::default();
+        for node in found["session"]["messages"]["nodes"].as_array()? {
+            let Some(id) = node["id"].as_str() else { continue };
+            match node["status"].as_str() {
+                Some("STOPPED" | "INTERRUPTED") => glance.cut.push(id.to_owned()),
+                Some("FAILED") => glance.failed.push(id.to_owned()),
+                _ => {}
+            }
+        }
+        Some(glance)
     }
 
     /// Asks for something, and notes it before and after.
@@ -100,96 +90,4 @@ impl Story {
         self.journal.learn(outcome)?;
         Ok(known)
     }
-
-    /// A mutation and its input; none if there is nothing yet to do it with.
-    fn plan(&mut self, act: Act) -> Option<(&'static str, Value)> {
-        let (text, id) = self.fresh();
-        let session = self.session.clone();
-        let (said, replies) = (self.made("message"), self.made("reply"));
-        let rng = &mut self.rng;
-        Some(match act {
-            Act::Send => {
-                let input = json!({ "sessionId": session, "content": text, "clientRequestId": id });
-                ("sendMessage", input)
-            }
-            Act::Branch => {
-                let parent = replies.choose(rng).unwrap_or(&self.greeting);
-                let input = json!({ "sessionId": session, "parentId": parent, "content": text,
-                    "clientRequestId": id });
-                ("sendMessage", input)
-            }
-            Act::Swipe => (
-                "regenerateReply",
-                json!({ "messageId": replies.choose(rng)?, "clientRequestId": id }),
-            ),
-            Act::Edit => {
-                let input = json!({ "messageId": said.choose(rng)?, "content": text,
-                    "mode": "SIBLING", "reply": rng.random_bool(0.5), "clientRequestId": id });
-                ("editMessage", input)
-            }
-            Act::Correct => {
-                let input = json!({ "messageId": said.choose(rng)?, "content": text,
-                    "mode": "IN_PLACE", "clientRequestId": id });
-                ("editMessage", input)
-            }
-            Act::Select => {
-                let all = [said, replies].concat();
-                ("selectMessage", json!({ "messageId": all.choose(rng)? }))
-            }
-            Act::Delete => ("deleteMessage", json!({ "messageId": said.choose(rng)? })),
-            Act::Restore => ("restoreMessage", json!({ "messageId": self.deleted()? })),
-            Act::Stop => ("stopReply", json!({ "messageId": replies.last()? })),
-            Act::Refresh => return None,
-        })
-    }
-
-    /// A text and a request id that nobody used.
-    fn fresh(&mut self) -> (String, String) {
-        self.count += 1;
-        let id = format!("{}-{}", self.mark, self.count);
-        (format!("Say {id}: I lift the lantern and go on."), id)
-    }
-
-    /// The ids of what was made and acknowledged.
-    fn made(&self, what: &str) -> Vec<String> {
-        let made = self.journal.acts.iter().filter(|act| makes(act.what, &act.input));
-        made.filter_map(|act| act.made(what).map(ToOwned::to_owned)).collect()
-    }
-
-    /// What was deleted last and not yet brought back.
-    fn deleted(&self) -> Option<String> {
-        let mut deleted: Vec<&str> = Vec::new();
-        for act in self.journal.acts.iter().filter(|act| act.done().is_some()) {
-            let id = act.text("messageId").unwrap_or_default();
-            match act.what {
-                "deleteMessage" => deleted.push(id),
-                "restoreMessage" => deleted.retain(|other| *other != id),
-                _ => {}
-            }
-        }
-        deleted.last().map(|id| (*id).to_owned())
-    }
-}
-
-/// Whether the message in the answer of this mutation is a new one.
-pub(super) fn makes(what: &str, input: &Value) -> bool {
-    let in_place = input.get("mode").is_some_and(|mode| mode == "IN_PLACE");
-    matches!(what, "sendMessage" | "regenerateReply") || what == "editMessage" && !in_place
-}
-
-/// The text of a mutation.
-pub(super) fn document(what: &str) -> String {
-    let (first, rest) = what.split_at(1);
-    let input = format!("{}{rest}Input", first.to_uppercase());
-    let fields = match what {
-        "sendMessage" | "regenerateReply" | "editMessage" => {
-            "message { id parentId } reply { id parentId }"
-        }
-        "stopReply" => "reply { id }",
-        _ => "message { id }",
-    };
-    format!(
-        "mutation ($input: {input}!) {{
-            done: {what}(input: $input) {{ {fields} errors {{ code message path }} }} }}"
-    )
 }

@@ -14,8 +14,10 @@ use super::{
 
 const PAGE: &str = "query ($id: ID!, $after: String) { session(id: $id) {
     head { id }
-    messages(first: 100, after: $after) {
-      nodes { id parentId depth role content status position alternatives { count messageIds } }
+    messages(first: 50, after: $after) {
+      nodes { id parentId depth role content status position alternatives { count messageIds }
+        revisions(first: 20) { nodes { content } } hiddenFromPrompt bookmark createdAt
+        continuedFrom { id } generation { attempt } }
       pageInfo { hasNextPage endCursor }
     } } }";
 const PATH: &str = "query ($id: ID!, $before: String) { session(id: $id) {
@@ -27,9 +29,18 @@ const PATH: &str = "query ($id: ID!, $before: String) { session(id: $id) {
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) parent: Option<String>,
-    pub(super) is_said: bool,
+    pub(super) is_players: bool,
+    /// Which attempt of a model's it is; none of what a hand wrote.
+    pub(super) attempt: Option<i64>,
     pub(super) content: String,
+    /// What it said before, oldest first.
+    pub(super) revisions: Vec<String>,
     pub(super) status: String,
+    pub(super) hidden: bool,
+    pub(super) bookmark: Option<String>,
+    /// The reply whose text it begins with.
+    pub(super) continued_from: Option<String>,
+    pub(super) created_at: String,
     depth: i64,
     position: u64,
     count: u64,
@@ -48,17 +59,29 @@ pub(super) struct Tree {
 impl Message {
     fn of(node: &Value) -> Result<Self> {
         let others = node["alternatives"]["messageIds"].as_array().context("no alternatives")?;
+        let former = node["revisions"]["nodes"].as_array().context("no revisions")?;
         Ok(Self {
             id: text(&node["id"])?,
             parent: node["parentId"].as_str().map(ToOwned::to_owned),
-            is_said: node["role"] == "PLAYER",
+            is_players: node["role"] == "PLAYER",
+            attempt: node["generation"]["attempt"].as_i64(),
             content: text(&node["content"])?,
+            revisions: former.iter().map(|old| text(&old["content"])).collect::<Result<_>>()?,
             status: text(&node["status"])?,
+            hidden: node["hiddenFromPrompt"].as_bool().context("neither hidden nor shown")?,
+            bookmark: node["bookmark"].as_str().map(ToOwned::to_owned),
+            continued_from: node["continuedFrom"]["id"].as_str().map(ToOwned::to_owned),
+            created_at: text(&node["createdAt"])?,
             depth: node["depth"].as_i64().context("no depth")?,
             position: node["position"].as_u64().context("no position")?,
             count: node["alternatives"]["count"].as_u64().context("no count")?,
             alternatives: others.iter().map(text).collect::<Result<_>>()?,
         })
+    }
+
+    /// Whether a player wrote it by hand.
+    pub(super) fn is_said(&self) -> bool {
+        self.is_players && self.attempt.is_none()
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -92,7 +115,7 @@ impl Tree {
         let mut places: BTreeMap<(Option<&str>, bool), Vec<&Message>> = BTreeMap::new();
         for message in self.messages.values() {
             let parent = message.parent.as_deref();
-            places.entry((parent, message.is_said)).or_default().push(message);
+            places.entry((parent, message.is_players)).or_default().push(message);
             let above = parent.map(|parent| self.messages.get(parent));
             let fits = above
                 .is_none_or(|above| above.is_some_and(|above| above.depth + 1 == message.depth));
@@ -104,16 +127,31 @@ impl Tree {
         let head = self.head.as_deref();
         let known = head.is_none_or(|head| self.messages.contains_key(head));
         tally.expect(known, Fault::Torn, || format!("the head {head:?} is nowhere"));
-        let mut expected = Vec::new();
-        let mut next = head;
-        while let Some(message) = next.and_then(|id| self.messages.get(id)) {
-            expected.push(message.id.clone());
-            next = message.parent.as_deref();
-        }
-        expected.reverse();
+        let expected = self.way_to(head);
         tally.expect(expected == self.path, Fault::Torn, || {
             format!("the path {:?} is not the way to the head, {expected:?}", self.path)
         });
+    }
+}
+
+impl Tree {
+    /// The ids from the root down to a message.
+    pub(super) fn way_to(&self, id: Option<&str>) -> Vec<String> {
+        let mut way = Vec::new();
+        let mut next = id;
+        while let Some(message) = next.and_then(|id| self.messages.get(id)) {
+            way.push(message.id.clone());
+            next = message.parent.as_deref();
+        }
+        way.reverse();
+        way
+    }
+
+    /// What of a reply's text its own call said: without what it went on from.
+    pub(super) fn own_text<'a>(&self, message: &'a Message) -> &'a str {
+        let from = message.continued_from.as_ref().and_then(|id| self.messages.get(id));
+        let given = from.map_or("", |from| from.content.as_str());
+        message.content.strip_prefix(given).unwrap_or(&message.content)
     }
 }
 

@@ -13,6 +13,7 @@ const EVENTS: &str = "subscription ($id: ID!, $after: Int) {
     event: sessionEvents(sessionId: $id, after: $after, channels: [CONTENT]) {
     __typename sequence
     ... on MessagesAdded { messages { id } }
+    ... on MessageUpdated { message { id } }
     ... on HeadMoved { head { id } }
     ... on ReplyDelta { messageId offset text }
     ... on ReplyReset { messageId content }
@@ -108,6 +109,12 @@ impl Watcher {
         if let Some(id) = event["messageId"].as_str() {
             self.replies.entry(id.to_owned()).or_default().take(event);
         }
+        // A failed reply that is tried again has no end any more.
+        if let Some(id) = event["message"]["id"].as_str()
+            && let Some(seen) = self.replies.get_mut(id)
+        {
+            seen.end = None;
+        }
         match kind {
             "ReplyDelta" | "ReplyReset" | "ReplyStageChanged" | "CaughtUp" => {}
             "ResyncNeeded" => self.resync = true,
@@ -125,6 +132,7 @@ impl Watcher {
 /// What an event says that must be the same whenever it is read.
 fn describe(event: &Value) -> String {
     let messages = event["messages"].as_array().into_iter().flatten();
+    let messages = messages.chain([&event["message"]]);
     let ids: Vec<&str> = messages.filter_map(|message| message["id"].as_str()).collect();
     let of = event["messageId"].as_str().unwrap_or_default();
     format!("{} {} {of}", event["__typename"].as_str().unwrap_or_default(), ids.join(" "))

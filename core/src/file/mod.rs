@@ -19,7 +19,7 @@ use aws_lc_rs::rand;
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use skald_base::{Error, Result};
+use skald_base::{Error, Result, UserError, UserErrorCode, UserId};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -45,6 +45,9 @@ pub struct FileSettings {
     pub upload_seconds: u32,
     /// Seconds for which a link to an export is good. Default 3600.
     pub export_seconds: u32,
+    /// Bytes of all chats in one exported archive at most, before they are packed: what branches
+    /// share is written in each of them. Default 1073741824.
+    pub export_bytes: u64,
     /// Milliseconds without any data after which receiving a file is given up. Default 30000.
     pub idle_ms: u32,
 }
@@ -58,6 +61,7 @@ impl Default for FileSettings {
             upload_bytes_per_user: 512 * 1024 * 1024,
             upload_seconds: 3600,
             export_seconds: 3600,
+            export_bytes: 1024 * 1024 * 1024,
             idle_ms: 30_000,
         }
     }
@@ -71,6 +75,39 @@ pub struct Files {
     folder: PathBuf,
     /// Each is cancelled when its file is sent once more.
     receiving: Mutex<HashMap<UploadId, CancellationToken>>,
+    /// To whom files are on their way, once for each.
+    sending: Mutex<Vec<UserId>>,
+}
+
+/// Files on their way to one player at once, from one process.
+const MOST_DOWNLOADS: usize = 4;
+
+/// A file on its way to a player; dropped, it makes room for another.
+pub(crate) struct Sending {
+    app: App,
+    user: UserId,
+}
+
+impl Sending {
+    /// Begins one, unless too many are on their way already.
+    pub(crate) fn begin(app: &App, user: UserId) -> Result<Self> {
+        let mut sending = app.files.sending();
+        if sending.iter().filter(|other| **other == user).count() >= MOST_DOWNLOADS {
+            let message = format!("at most {MOST_DOWNLOADS} files may be fetched at once");
+            return Err(UserError::new(UserErrorCode::RateLimited, message).into());
+        }
+        sending.push(user);
+        drop(sending);
+        Ok(Self { app: app.clone(), user })
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let mut sending = self.app.files.sending();
+        let place = sending.iter().position(|user| *user == self.user);
+        place.map(|place| sending.swap_remove(place));
+    }
 }
 
 /// A link as a client gets it: everything after the server's address.
@@ -85,7 +122,7 @@ pub struct Link {
 impl Files {
     /// Files in this folder, which need not be there yet.
     pub fn new(settings: FileSettings, folder: PathBuf) -> Self {
-        Self { settings, folder, receiving: Mutex::default() }
+        Self { settings, folder, receiving: Mutex::default(), sending: Mutex::default() }
     }
 
     fn idle(&self) -> Duration {
@@ -94,6 +131,10 @@ impl Files {
 
     fn receiving(&self) -> MutexGuard<'_, HashMap<UploadId, CancellationToken>> {
         self.receiving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sending(&self) -> MutexGuard<'_, Vec<UserId>> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,6 +6,10 @@ use std::fmt::Write as _;
 
 /// Characters of a name at most, its ending apart.
 const MAX_CHARS: usize = 100;
+/// Bytes of a name at most, its ending apart: file systems take 255 with it.
+const MAX_BYTES: usize = 200;
+/// Names that mean a device on Windows, whatever the ending.
+const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
 
 /// What a client calls a file, without folders and what nobody can see.
 pub fn shown(name: &str) -> String {
@@ -17,6 +21,11 @@ pub fn shown(name: &str) -> String {
 
 /// A name for a file with this title, which every system takes.
 pub fn of_title(title: &str, ending: &str) -> String {
+    format!("{}.{ending}", stem(title))
+}
+
+/// Such a name without its ending.
+pub fn stem(title: &str) -> String {
     let replace = |letter: char| match letter {
         '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => ' ',
         other if other.is_whitespace() => ' ',
@@ -25,8 +34,19 @@ pub fn of_title(title: &str, ending: &str) -> String {
     let plain: String = title.chars().map(replace).filter(|letter| !is_unseen(*letter)).collect();
     let mut name = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     name = name.chars().take(MAX_CHARS).collect();
+    name.truncate(name.floor_char_boundary(MAX_BYTES));
     let name = name.trim_matches([' ', '.']);
-    format!("{}.{ending}", if name.is_empty() { "session" } else { name })
+    if name.is_empty() {
+        return "session".into();
+    }
+    if is_device(name) { format!("_{name}") } else { name.into() }
+}
+
+fn is_device(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let mut numbered = ["com", "lpt"].iter().filter_map(|port| first.strip_prefix(port));
+    DEVICES.contains(&first.as_str())
+        || numbered.any(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Controls, and marks that turn the direction of writing, so that an ending looks like another.
@@ -89,10 +109,14 @@ mod tests {
             ("Маяк: ночь/день?", "Маяк ночь день.md"),
             ("  ...  ", "session.md"),
             ("a\r\nb", "a b.md"),
+            ("Con", "_Con.md"),
+            ("com1 . 2", "_com1 . 2.md"),
+            ("Comet", "Comet.md"),
         ] {
             assert_eq!(of_title(title, "md"), expected, "{title:?}");
         }
         assert_eq!(of_title(&"я".repeat(500), "md").chars().count(), MAX_CHARS + 3);
+        assert_eq!(stem(&"灯".repeat(500)).len(), 198);
     }
 
     #[test]

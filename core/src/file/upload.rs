@@ -187,8 +187,10 @@ pub async fn receive<E>(
         return Err(Refused::TooLarge(upload.max_bytes));
     }
     let turn = Turn::take(app, upload.id);
+    // However slowly it comes, it ends with the room it was made.
+    let left = (upload.expires_at - now).to_std().unwrap_or_default();
     let received = tokio::select! {
-        received = write(app, &upload, body) => received,
+        received = timeout(left, write(app, &upload, body)) => received.unwrap_or(Err(Refused::Link)),
         () = turn.replaced.cancelled() => Err(Refused::Replaced),
     }?;
     if store::file::set_received(&app.db, upload.id, received).await? {
@@ -225,8 +227,11 @@ async fn write<E>(
     }
     file.flush().await?;
     file.sync_all().await?;
-    fs::rename(&part.0, path_of(app, upload.id)).await?;
-    Ok(received)
+    match fs::rename(&part.0, path_of(app, upload.id)).await {
+        // It expired and was swept while the last bytes came.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Refused::Link),
+        renamed => Ok(renamed.map(|()| received)?),
+    }
 }
 
 /// Where the bytes of an upload lie once all are there.

@@ -385,7 +385,7 @@ async fn stored(ctx: &Context<'_>, occasion: Occasion, body: EventBody) -> Resul
         }
         EventBody::MessagesRestored { root } => {
             let mut reader = ctx.app().db.reader();
-            let rows = store::message::living_below(&mut reader, root, MAX_RESTORED).await?;
+            let rows = store::deletion::living_below(&mut reader, root, MAX_RESTORED).await?;
             let messages = rows.into_iter().map(Message).collect();
             let root = message_of(ctx, root).await?;
             let event = MessagesRestored { sequence, at, session_id, root, messages };

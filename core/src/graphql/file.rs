@@ -33,6 +33,13 @@ enum ExportFormat {
     /// All of it: settings, persona and cast by content, every message with its branches,
     /// revisions, thoughts and models.
     NativeJson,
+    /// Chats of `SillyTavern`, each one path through the story with the alternatives beside it as
+    /// swipes. With `leafId` it is one chat, a JSONL file; without, a ZIP archive with a chat for
+    /// each leaf that is not a swipe of another chat already, numbered in the order in which they
+    /// were read last: where the story stands is the end of the last one. `LIMIT_EXCEEDED` if they
+    /// are too many or too large together, for what branches share is in each of them. Earlier
+    /// revisions, links between versions, how a writing ended, and everything deleted stay behind.
+    SillyTavern,
     /// One path as a text to read, thoughts left out.
     Markdown,
 }
@@ -78,7 +85,8 @@ struct ExportSessionInput {
     session_id: ID,
     /// How it is written down.
     format: ExportFormat,
-    /// For formats that hold one path: where it ends; at the head if absent.
+    /// For formats that hold one path: where it ends. If absent, `MARKDOWN` ends at the head, and
+    /// `SILLY_TAVERN` takes every path.
     leaf_id: Option<ID>,
 }
 

@@ -47,13 +47,14 @@ pub(super) struct ForkMutation;
 impl ForkMutation {
     /// Make a session of your own that goes on from a message of another one of yours.
     ///
-    /// It has the other's settings, persona, cast and messages, as they are, with new ids; nobody
-    /// sees it before it is whole, and the other one does not change. Its head is the message,
+    /// It has the other's settings, tags, persona, cast and messages, as they are, with new ids;
+    /// nobody sees it before it is whole, and the other one does not change. Its head is the message,
     /// with `SUBTREE` the leaf below it where `selectMessage` would lead. A message that is being
     /// written comes with its text so far and is `INTERRUPTED`; without a word of text it stays
     /// behind, and as the named message it is refused with `REPLY_RUNNING`. `editedFrom` and
     /// `continuedFrom` are null where that message stayed behind, and `generation.prompt` is null
-    /// for what the other session's models were told. What calls of models cost is counted there, not again here.
+    /// for what the other session's models were told. What calls of models cost is counted there,
+    /// not again here.
     async fn fork_session(
         &self,
         ctx: &Context<'_>,

@@ -19,7 +19,7 @@ use crate::{
     persona::{Persona, PersonaId},
     prompt::record::{BlockRecord, PlanRecord, Runs},
     session::{CastMember, Session, SessionId},
-    store::{self, message::Sibling},
+    store::{self, alternatives::Sibling},
     tree::{AlternativesKey, Below, Message, MessageId, outline::TreeStats},
     turn::Reply,
     usage::ModelSum,
@@ -318,10 +318,10 @@ impl Loader<AlternativesKey> for Batch {
         }
         let mut rows = Vec::new();
         if !parents.is_empty() {
-            rows = store::message::below_messages(&self.app.db, &parents).await?;
+            rows = store::alternatives::below_messages(&self.app.db, &parents).await?;
         }
         if !sessions.is_empty() {
-            rows.extend(store::message::roots(&self.app.db, &sessions).await?);
+            rows.extend(store::alternatives::roots(&self.app.db, &sessions).await?);
         }
         let rows = rows.into_iter().map(|sibling| (alternatives(&sibling), sibling.id));
         let groups = group(rows.collect(), |(key, _)| *key);
@@ -335,7 +335,7 @@ impl Loader<ChildrenKey> for Batch {
 
     async fn load(&self, keys: &[ChildrenKey]) -> Loaded<ChildrenKey, Vec<MessageId>> {
         let ids: Vec<MessageId> = keys.iter().map(|key| key.0).collect();
-        let rows = store::message::below_messages(&self.app.db, &ids).await?;
+        let rows = store::alternatives::below_messages(&self.app.db, &ids).await?;
         let rows = rows.into_iter().filter_map(|row| Some((ChildrenKey(row.parent_id?), row.id)));
         let groups = group(rows.collect(), |(key, _)| *key);
         Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())

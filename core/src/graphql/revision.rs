@@ -34,7 +34,7 @@ pub(super) async fn revision_page(
     let rows = match message.revision {
         // Nearly all messages: nothing to ask for.
         1 => Vec::new(),
-        _ => store::message::revisions(&ctx.app().db, message.id, after, request.limit()).await?,
+        _ => store::revision::revisions(&ctx.app().db, message.id, after, request.limit()).await?,
     };
     let slice = request.cut(rows).map(|row| MessageRevision {
         revision: row.revision,

@@ -2,7 +2,7 @@
 //!
 //! Which messages the fork takes is decided at one moment, by their ids; what
 //! they say is read and stored some at a time, through a [`Graft`]. What
-//! belongs to one message is copied in [`Copying::scion`]; what names several
+//! belongs to one message is copied in [`scion()`]; what names several
 //! is to be copied before the graft is finished, with [`Graft::made_of`] as
 //! the way from old ids to new ones.
 
@@ -19,16 +19,15 @@ use super::{
 use crate::{
     app::App,
     request::{self, Claim},
-    store::{
-        self,
-        fork::{OldText, Taken, Tip},
-    },
+    store::{self, fork::Tip},
     tree::{Message, MessageId, MessageStatus},
     turn::{Reply, watch::Snapshot},
 };
 
-/// Messages read at once.
+/// Messages read at once at most.
 const BATCH: usize = 256;
+/// Bytes of text read at once, about: more only if one message has more.
+const BATCH_BYTES: i64 = 1024 * 1024;
 
 /// Which messages a fork takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -103,6 +102,7 @@ async fn stock_of(app: &App, viewer: &Viewer, wish: &ForkWish, id: SessionId) ->
     settings.title = wish.title.clone().or(settings.title);
     settings.check(app, &source.settings)?;
     let cast = store::session::cast(&mut reader, &[source.id]).await?;
+    let tags = store::session_list::tags(&app.db, &[source.id]).await?;
     let member = |member: super::CastMember| Member {
         character_id: member.character_id,
         name: member.name,
@@ -114,6 +114,9 @@ async fn stock_of(app: &App, viewer: &Viewer, wish: &ForkWish, id: SessionId) ->
         settings,
         persona_id: source.persona_id,
         cast: cast.into_iter().map(member).collect(),
+        tags: tags.into_iter().map(|tag| tag.tag).collect(),
+        // Whoever forks wants to go on.
+        archived_at: None,
         forked: Some((source.id, message.id)),
         copies: Vec::new(),
     })
@@ -157,7 +160,11 @@ impl Copying {
         let at = (self.wish.session_id, self.wish.message_id);
         let taken = store::fork::taken(&self.app.db, at, self.wish.scope).await?;
         for some in taken.chunks(BATCH) {
-            self.copy_some(some).await?;
+            let ids: Vec<MessageId> = some.iter().map(|taken| taken.id).collect();
+            let sizes = store::fork::sizes(&self.app.db, &ids).await?.into_iter().collect();
+            for few in by_size(&ids, &sizes) {
+                self.copy_some(few).await?;
+            }
         }
         let mut tips = store::fork::tips(&self.app.db, self.wish.session_id).await?;
         for tip in &mut tips {
@@ -174,60 +181,47 @@ impl Copying {
         Ok((head, tips))
     }
 
-    async fn copy_some(&mut self, taken: &[Taken]) -> Result<()> {
-        let ids: Vec<MessageId> = taken.iter().map(|taken| taken.id).collect();
+    async fn copy_some(&mut self, ids: &[MessageId]) -> Result<()> {
         let db = self.app.db.clone();
-        let messages = store::fork::messages(&db, &ids).await?;
+        let messages = store::fork::messages(&db, ids).await?;
         let mut messages: HashMap<_, _> = messages.into_iter().map(|m| (m.id, m)).collect();
         // After the messages: who has ended there has ended here.
-        let replies = store::reply::by_ids(&db, &ids).await?;
+        let replies = store::reply::by_ids(&db, ids).await?;
         let mut replies: HashMap<_, _> = replies.into_iter().map(|r| (r.message_id, r)).collect();
-        let mut old_texts: HashMap<MessageId, Vec<OldText>> = HashMap::new();
-        for old in store::fork::old_texts(&db, &ids).await? {
-            old_texts.entry(old.message_id).or_default().push(old);
-        }
         for id in ids {
-            let Some(message) = messages.remove(&id) else {
+            let Some(message) = messages.remove(id) else {
                 return Err(Error::conflict("the session was erased meanwhile"));
             };
-            let old_texts = old_texts.remove(&id).unwrap_or_default();
-            if let Some(scion) = self.scion(message, replies.remove(&id), old_texts).await? {
-                self.graft.add(scion).await?;
+            let (message, reply) = self.at_rest(message, replies.remove(id)).await?;
+            if message.status.is_running() {
+                // No word of it is there yet.
+                self.left_out.insert(message.id, message.parent_id);
+                continue;
             }
+            let revision = message.revision;
+            let copy = self.graft.add_edited(scion(message, reply), revision - 1).await?;
+            self.copy_revisions((*id, revision), copy).await?;
         }
         Ok(())
     }
 
-    /// A message with all that belongs to it; nothing if there is no word of it yet.
-    async fn scion(
+    /// What a message said before it came to this revision, a few texts at a time.
+    async fn copy_revisions(
         &mut self,
-        message: Message,
-        reply: Option<Reply>,
-        old_texts: Vec<OldText>,
-    ) -> Result<Option<Scion<MessageId>>> {
-        let (message, reply) = self.at_rest(message, reply).await?;
-        if message.status.is_running() {
-            self.left_out.insert(message.id, message.parent_id);
-            return Ok(None);
+        (id, revision): (MessageId, i64),
+        copy: MessageId,
+    ) -> Result<()> {
+        let mut after = 0;
+        while after + 1 < revision {
+            let old_texts = store::fork::old_texts(&self.app.db, id, (after, revision)).await?;
+            let Some(last) = old_texts.last() else { break };
+            after = last.revision;
+            for old in old_texts {
+                let text = Revision { content: old.content, created_at: old.created_at };
+                self.graft.add_revision(copy, old.revision, text).await?;
+            }
         }
-        let revision = |old: OldText| Revision { content: old.content, created_at: old.created_at };
-        Ok(Some(Scion {
-            key: message.id,
-            parent: message.parent_id,
-            role: message.role,
-            author: message.author,
-            content: message.content,
-            thought: message.thought,
-            status: message.status,
-            revisions: old_texts.into_iter().map(revision).collect(),
-            hidden_from_prompt: message.hidden_from_prompt,
-            bookmark: message.bookmark,
-            edited_from: message.edited_from_id,
-            continued_from: message.continued_from_id,
-            created_at: message.created_at,
-            edited_at: message.edited_at,
-            reply,
-        }))
+        Ok(())
     }
 
     /// A message that is being written, as if it had been cut off now.
@@ -267,5 +261,67 @@ impl Copying {
     /// The message itself, or the one above it if it stayed behind.
     fn instead_of(&self, id: MessageId) -> MessageId {
         self.left_out.get(&id).copied().flatten().unwrap_or(id)
+    }
+}
+
+/// A message with all that belongs to it, but for what it said before.
+fn scion(message: Message, reply: Option<Reply>) -> Scion<MessageId> {
+    Scion {
+        key: message.id,
+        parent: message.parent_id,
+        role: message.role,
+        author: message.author,
+        content: message.content,
+        thought: message.thought,
+        status: message.status,
+        revisions: Vec::new(),
+        hidden_from_prompt: message.hidden_from_prompt,
+        bookmark: message.bookmark,
+        edited_from: message.edited_from_id,
+        continued_from: message.continued_from_id,
+        created_at: message.created_at,
+        edited_at: message.edited_at,
+        reply,
+    }
+}
+
+/// The ids in pieces whose texts are not much together.
+fn by_size<'a>(
+    ids: &'a [MessageId],
+    sizes: &HashMap<MessageId, i64>,
+) -> impl Iterator<Item = &'a [MessageId]> {
+    let mut bytes = 0;
+    ids.chunk_by(move |before, next| {
+        let size = |id| sizes.get(id).copied().unwrap_or_default();
+        bytes += size(before);
+        let fits = bytes + size(next) <= BATCH_BYTES;
+        if !fits {
+            bytes = 0;
+        }
+        fits
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn large_messages_are_read_one_by_one() {
+        let ids: Vec<MessageId> =
+            (0..6).map(|n| MessageId::from_uuid(Uuid::from_u128(n))).collect();
+        for (mebibytes, expected) in [
+            ([0, 0, 0, 0, 0, 0], vec![6]),
+            ([2, 2, 2, 2, 2, 2], vec![1, 1, 1, 1, 1, 1]),
+            ([0, 1, 0, 1, 0, 0], vec![3, 3]),
+            ([0, 9, 0, 0, 0, 0], vec![1, 1, 4]),
+        ] {
+            let sizes = ids.iter().copied().zip(mebibytes.map(|size| size * BATCH_BYTES)).collect();
+            let pieces: Vec<usize> = by_size(&ids, &sizes).map(<[_]>::len).collect();
+            assert_eq!(pieces, expected, "{mebibytes:?}");
+        }
+        assert_eq!(by_size(&[], &HashMap::new()).count(), 0);
     }
 }

@@ -21,7 +21,7 @@ pub const FORMAT: &str = "skald-session";
 /// Counts changes that an older reader would misread.
 pub const MAJOR: u32 = 1;
 /// Counts fields that an older reader may leave out.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 
 /// What a document says of the session itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,12 @@ pub struct SessionRecord {
     pub settings: Settings,
     /// When it began.
     pub created_at: DateTime<Utc>,
+    /// Since when it is put away. Since version 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived_at: Option<DateTime<Utc>>,
+    /// The player's tags, in order. Since version 1.1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Whom the player plays, by their place in the list of personas.
     #[serde(default)]
     pub persona: Option<usize>,
@@ -92,7 +98,8 @@ pub struct MessageRecord {
     /// When it was last edited in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<DateTime<Utc>>,
-    /// What it said before, oldest first.
+    /// What it said before, oldest first. An export writes this field and the next one by
+    /// themselves: they stay the last two.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<RevisionRecord>,
     /// How a model wrote it.

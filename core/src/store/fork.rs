@@ -26,7 +26,7 @@ pub(crate) struct Tip {
 /// What a message said before.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct OldText {
-    pub(crate) message_id: MessageId,
+    pub(crate) revision: i64,
     pub(crate) content: String,
     pub(crate) created_at: DateTime<Utc>,
 }
@@ -106,12 +106,27 @@ pub(crate) async fn messages(db: &Db, ids: &[MessageId]) -> Result<Vec<Message>>
     Ok(db.read(SQL).bind_list(ids).all().await?)
 }
 
-/// What these messages said before, oldest first.
-pub(crate) async fn old_texts(db: &Db, ids: &[MessageId]) -> Result<Vec<OldText>> {
+/// How many bytes the texts of these messages have, in no order.
+pub(crate) async fn sizes(db: &Db, ids: &[MessageId]) -> Result<Vec<(MessageId, i64)>> {
     const SQL: &str = "
-        SELECT message_id, content, created_at
-        FROM message_revision
-        WHERE message_id IN (..)
-        ORDER BY message_id, revision";
+        SELECT id, CAST(octet_length(content) + coalesce(octet_length(thought), 0) AS BIGINT)
+        FROM message
+        WHERE id IN (..)";
     Ok(db.read(SQL).bind_list(ids).all().await?)
+}
+
+/// Some of what a message said before: the revisions after one and before another, oldest first.
+pub(crate) async fn old_texts(
+    db: &Db,
+    message: MessageId,
+    (after, before): (i64, i64),
+) -> Result<Vec<OldText>> {
+    // An imported text may have 1 MiB.
+    const SQL: &str = "
+        SELECT revision, content, created_at
+        FROM message_revision
+        WHERE message_id = $1 AND revision > $2 AND revision < $3
+        ORDER BY revision
+        LIMIT 8";
+    Ok(db.read(SQL).bind(message).bind(after).bind(before).all().await?)
 }

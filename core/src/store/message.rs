@@ -1,4 +1,4 @@
-//! SQL on messages: nodes, paths, siblings.
+//! SQL on messages: nodes and paths.
 
 use chrono::{DateTime, Utc};
 use skald_base::{
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     session::SessionId,
-    tree::{Message, MessageId, MessageRole, Place},
+    tree::{Message, MessageId, Place},
     turn::Ending,
 };
 
@@ -54,15 +54,6 @@ pub(crate) struct Step {
     pub(crate) leaf_id: MessageId,
     #[sqlx(flatten)]
     pub(crate) message: Message,
-}
-
-/// A sibling: what it takes to count and order alternatives.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
-pub(crate) struct Sibling {
-    pub(crate) id: MessageId,
-    pub(crate) session_id: SessionId,
-    pub(crate) parent_id: Option<MessageId>,
-    pub(crate) role: MessageRole,
 }
 
 /// Stores a message.
@@ -223,16 +214,6 @@ pub(crate) async fn forks(
     Ok(source.sql(SQL).bind(one).bind_list(others).all().await?)
 }
 
-/// The living siblings below these parents, in their order.
-pub(crate) async fn below_messages(db: &Db, parents: &[MessageId]) -> Result<Vec<Sibling>> {
-    const SQL: &str = "
-        SELECT id, session_id, parent_id, role
-        FROM message
-        WHERE parent_id IN (..) AND deleted_at IS NULL
-        ORDER BY created_at, id";
-    Ok(db.read(SQL).bind_list(parents).all().await?)
-}
-
 /// Whether anything living hangs below a message.
 pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
     const SQL: &str = "SELECT id FROM message WHERE parent_id = $1 AND deleted_at IS NULL LIMIT 1";
@@ -240,26 +221,24 @@ pub(crate) async fn has_children(tx: &mut Tx, id: MessageId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// The living roots of these sessions, in their order.
-pub(crate) async fn roots(db: &Db, sessions: &[SessionId]) -> Result<Vec<Sibling>> {
-    const SQL: &str = "
-        SELECT id, session_id, parent_id, role
-        FROM message
-        WHERE session_id IN (..) AND parent_id IS NULL AND deleted_at IS NULL
-        ORDER BY created_at, id";
-    Ok(db.read(SQL).bind_list(sessions).all().await?)
+/// A page of a session's living messages in order of creation, of those that `$which` holds for.
+macro_rules! page {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM message m
+              WHERE m.session_id = $1 AND ",
+            $which,
+            " AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
+              ORDER BY m.created_at, m.id
+              LIMIT $4"
+        )
+    };
 }
 
-/// The first living root of a session.
-pub(crate) async fn first_root(tx: &mut Tx, session: SessionId) -> Result<Option<MessageId>> {
-    const SQL: &str = "
-        SELECT id
-        FROM message
-        WHERE session_id = $1 AND parent_id IS NULL AND deleted_at IS NULL
-        ORDER BY created_at, id
-        LIMIT 1";
-    let row: Option<(MessageId,)> = tx.query(SQL).bind(session).optional().await?;
-    Ok(row.map(|(id,)| id))
+fn bind_page(query: Query<'_>, after: Option<(DateTime<Utc>, MessageId)>, limit: i64) -> Query<'_> {
+    query.bind(after.map(|(at, _)| at)).bind(after.map(|(_, id)| id)).bind(limit)
 }
 
 /// The whole tree in order of creation, deleted messages left out.
@@ -269,25 +248,16 @@ pub(crate) async fn all_in_session(
     after: Option<(DateTime<Utc>, MessageId)>,
     limit: i64,
 ) -> Result<Vec<Message>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM message m
-          WHERE m.session_id = $1 AND m.deleted_at IS NULL
-              AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
-          ORDER BY m.created_at, m.id
-          LIMIT $4"
-    );
-    let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
-    Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+    const SQL: &str = page!("m.deleted_at IS NULL");
+    Ok(bind_page(db.read(SQL).bind(session), after, limit).all().await?)
 }
 
 /// How far a tree was read, level by level.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DepthCursor {
-    depth: i64,
-    at: DateTime<Utc>,
-    id: MessageId,
+    pub(super) depth: i64,
+    pub(super) at: DateTime<Utc>,
+    pub(super) id: MessageId,
 }
 
 impl DepthCursor {
@@ -298,7 +268,12 @@ impl DepthCursor {
 
     /// After this message.
     pub(crate) fn of(message: &Message) -> Self {
-        Self { depth: message.depth, at: message.created_at, id: message.id }
+        Self::after(message.depth, message.created_at, message.id)
+    }
+
+    /// After the message that stands so.
+    pub(crate) fn after(depth: i64, at: DateTime<Utc>, id: MessageId) -> Self {
+        Self { depth, at, id }
     }
 }
 
@@ -329,17 +304,8 @@ pub(crate) async fn bookmarked_in_session(
     after: Option<(DateTime<Utc>, MessageId)>,
     limit: i64,
 ) -> Result<Vec<Message>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM message m
-          WHERE m.session_id = $1 AND m.bookmark IS NOT NULL AND m.deleted_at IS NULL
-              AND ($2 IS NULL OR (m.created_at, m.id) > ($2, $3))
-          ORDER BY m.created_at, m.id
-          LIMIT $4"
-    );
-    let query = db.read(SQL).bind(session).bind(after.map(|(at, _)| at));
-    Ok(query.bind(after.map(|(_, id)| id)).bind(limit).all().await?)
+    const SQL: &str = page!("m.bookmark IS NOT NULL AND m.deleted_at IS NULL");
+    Ok(bind_page(db.read(SQL).bind(session), after, limit).all().await?)
 }
 
 /// How many living messages of a session are bookmarked.
@@ -372,132 +338,11 @@ pub(crate) async fn finish(
     super::search::index(tx, (session, id), &ending.content).await
 }
 
-/// Replaces the text, in what search finds too, and keeps the old one as a revision.
-pub(crate) async fn revise(
-    tx: &mut Tx,
-    message: &Message,
-    content: &str,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    const KEEP: &str = "
-        INSERT INTO message_revision (message_id, revision, content, created_at)
-        VALUES ($1, $2, $3, $4)";
-    const REPLACE: &str = "
-        UPDATE message SET content = $2, revision = revision + 1, edited_at = $3 WHERE id = $1";
-    let written_at = message.edited_at.unwrap_or(message.created_at);
-    let keep = tx.query(KEEP).bind(message.id).bind(message.revision);
-    keep.bind(message.content.clone()).bind(written_at).execute().await?;
-    tx.query(REPLACE).bind(message.id).bind(content.to_owned()).bind(now).execute().await?;
-    super::search::index(tx, (message.session_id, message.id), content).await
-}
-
 /// A failed reply is asked for again: nothing of the failed attempt is left, nor found.
 pub(crate) async fn begin_again(tx: &mut Tx, id: MessageId) -> Result<()> {
     const SQL: &str = "UPDATE message SET status = 'PENDING', thought = NULL WHERE id = $1";
     tx.query(SQL).bind(id).execute().await?;
     super::search::forget(tx, id).await
-}
-
-/// A former text of a message.
-#[derive(Clone, Debug, sqlx::FromRow)]
-#[expect(clippy::struct_field_names, reason = "the migration names it so")]
-pub(crate) struct Revision {
-    pub(crate) revision: i64,
-    pub(crate) content: String,
-    pub(crate) created_at: DateTime<Utc>,
-}
-
-/// What a message said before, oldest first.
-pub(crate) async fn revisions(
-    db: &Db,
-    id: MessageId,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Revision>> {
-    const SQL: &str = "
-        SELECT revision, content, created_at
-        FROM message_revision
-        WHERE message_id = $1 AND revision > $2
-        ORDER BY revision
-        LIMIT $3";
-    Ok(db.read(SQL).bind(id).bind(after).bind(limit).all().await?)
-}
-
-/// What a message said in one of its revisions but the present one.
-pub(crate) async fn find_revision(
-    tx: &mut Tx,
-    id: MessageId,
-    revision: i64,
-) -> Result<Option<Revision>> {
-    const SQL: &str = "
-        SELECT revision, content, created_at
-        FROM message_revision
-        WHERE message_id = $1 AND revision = $2";
-    Ok(tx.query(SQL).bind(id).bind(revision).optional().await?)
-}
-
-/// Marks a message and everything living below it as deleted.
-pub(crate) async fn delete_subtree(
-    tx: &mut Tx,
-    root: MessageId,
-    deletion: Uuid,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    const SQL: &str = "
-        UPDATE message
-        SET deleted_at = $2, deletion_id = $3
-        WHERE deleted_at IS NULL AND id IN (
-            WITH RECURSIVE down (id) AS (
-                SELECT id FROM message WHERE id = $1
-                UNION ALL
-                SELECT m.id FROM down JOIN message m ON m.parent_id = down.id
-            )
-            SELECT id FROM down)";
-    tx.query(SQL).bind(root).bind(now).bind(deletion).execute().await?;
-    Ok(())
-}
-
-/// Undoes one deletion, and only that one.
-pub(crate) async fn restore(tx: &mut Tx, session: SessionId, deletion: Uuid) -> Result<()> {
-    const SQL: &str = "
-        UPDATE message SET deleted_at = NULL, deletion_id = NULL
-        WHERE session_id = $1 AND deletion_id = $2";
-    tx.query(SQL).bind(session).bind(deletion).execute().await?;
-    Ok(())
-}
-
-/// A message and everything below it, deleted ones left out; parents before children.
-pub(crate) async fn living_below(
-    source: &mut impl Source,
-    root: MessageId,
-    limit: i64,
-) -> Result<Vec<Message>> {
-    const SQL: &str = concat!(
-        "WITH RECURSIVE down (id) AS (
-             SELECT id FROM message WHERE id = $1 AND deleted_at IS NULL
-             UNION ALL
-             SELECT m.id FROM down JOIN message m ON m.parent_id = down.id
-             WHERE m.deleted_at IS NULL
-         )
-         SELECT ",
-        columns!(),
-        " FROM down JOIN message m ON m.id = down.id ORDER BY m.depth, m.id LIMIT $2"
-    );
-    Ok(source.sql(SQL).bind(root).bind(limit).all().await?)
-}
-
-/// The topmost message that one deletion took.
-pub(crate) async fn deletion_root(
-    tx: &mut Tx,
-    session: SessionId,
-    deletion: Uuid,
-) -> Result<Message> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM message m WHERE m.session_id = $1 AND m.deletion_id = $2 ORDER BY m.depth LIMIT 1"
-    );
-    Ok(tx.query(SQL).bind(session).bind(deletion).one().await?)
 }
 
 /// How many living messages a session has.

@@ -4,8 +4,10 @@
 //! where they may run on the pool or in a transaction, a [`skald_base::Tx`]
 //! where they must be part of one.
 
+pub(crate) mod alternatives;
 pub(crate) mod calibration;
 pub(crate) mod character;
+pub(crate) mod deletion;
 pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod file;
@@ -20,6 +22,7 @@ pub(crate) mod prompt;
 pub(crate) mod purge;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod revision;
 pub(crate) mod search;
 pub(crate) mod session;
 pub(crate) mod session_list;

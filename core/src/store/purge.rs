@@ -101,28 +101,38 @@ pub(crate) async fn erase_session(tx: &mut Tx, session: SessionId) -> Result<u64
     Ok(tx.query(SQL).bind(session).execute().await?)
 }
 
+/// Erases what was deleted before a moment, and stands neither in `$place` nor over a message.
+macro_rules! erase_unknown {
+    ($noun:literal, $place:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $noun,
+            " WHERE id IN (
+                SELECT d.id FROM ",
+            $noun,
+            " d
+                WHERE d.deleted_at < $1
+                    AND NOT EXISTS (SELECT 1 FROM ",
+            $place,
+            " WHERE ",
+            $noun,
+            "_id = d.id)
+                    AND NOT EXISTS (SELECT 1 FROM message WHERE author_",
+            $noun,
+            "_id = d.id)
+                LIMIT 200)"
+        )
+    };
+}
+
 /// Erases personas deleted before a moment that no session and no message knows.
 pub(crate) async fn erase_personas(db: &Db, before: DateTime<Utc>) -> Result<u64> {
-    const SQL: &str = "
-        DELETE FROM persona WHERE id IN (
-            SELECT p.id FROM persona p
-            WHERE p.deleted_at < $1
-                AND NOT EXISTS (SELECT 1 FROM session WHERE persona_id = p.id)
-                AND NOT EXISTS (SELECT 1 FROM message WHERE author_persona_id = p.id)
-            LIMIT 200)";
-    Ok(db.write(SQL).bind(before).execute().await?)
+    Ok(db.write(erase_unknown!("persona", "session")).bind(before).execute().await?)
 }
 
 /// Erases characters deleted before a moment that no cast and no message knows.
 pub(crate) async fn erase_characters(db: &Db, before: DateTime<Utc>) -> Result<u64> {
-    const SQL: &str = "
-        DELETE FROM character WHERE id IN (
-            SELECT c.id FROM character c
-            WHERE c.deleted_at < $1
-                AND NOT EXISTS (SELECT 1 FROM cast_member WHERE character_id = c.id)
-                AND NOT EXISTS (SELECT 1 FROM message WHERE author_character_id = c.id)
-            LIMIT 200)";
-    Ok(db.write(SQL).bind(before).execute().await?)
+    Ok(db.write(erase_unknown!("character", "cast_member")).bind(before).execute().await?)
 }
 
 /// Erases requests of clients from before a moment.

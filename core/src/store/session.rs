@@ -40,7 +40,7 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
             last_sequence, version, created_at, last_activity_at, archived_at, deleted_at,
             title_folded)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL,
-            0, $18, $19, $20, NULL, NULL, $21)";
+            0, $18, $19, $20, $21, NULL, $22)";
     let settings = session.settings.clone();
     tx.query(SQL)
         .bind(session.id)
@@ -63,6 +63,7 @@ pub(crate) async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.version)
         .bind(session.created_at)
         .bind(session.last_activity_at)
+        .bind(session.archived_at)
         .bind(session.title_folded.clone())
         .execute()
         .await?;

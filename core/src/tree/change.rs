@@ -100,15 +100,13 @@ async fn add_sibling(
         turn::check_limits(&mut change, user.id).await?;
     }
     store::message::insert(&mut change.tx, &sibling).await.map_err(request::id_taken)?;
-    let started = match reply {
-        None => None,
-        Some(_) => {
-            let speaker =
-                turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling))
-                    .await?;
-            let order = Order::new(reply, user.id, Job::new(speaker, user.minor));
-            Some(turn::start_reply(&mut change, Some(&sibling), order).await?)
-        }
+    let started = if reply.is_some() {
+        let speaker =
+            turn::choose_speaker(&mut change.tx, sibling.session_id, None, Some(&sibling)).await?;
+        let order = Order::new(reply, user.id, Job::new(speaker, user.minor));
+        Some(turn::start_reply(&mut change, Some(&sibling), order).await?)
+    } else {
+        None
     };
     let reply_id = started.as_ref().map(|started| started.message.id);
     let client_request_id = Some(request.as_str().to_owned());
@@ -192,7 +190,7 @@ pub async fn delete(
     let deletion = app.ids.next::<super::MessageKind>().uuid();
     let now = app.clock.now();
     store::tip::turn_back(&mut change.tx, &message).await?;
-    store::message::delete_subtree(&mut change.tx, id, deletion, now).await?;
+    store::deletion::delete_subtree(&mut change.tx, id, deletion, now).await?;
     let stopped =
         store::reply::request_stop_deleted(&mut change.tx, change.session.id, deletion).await?;
     change.record(EventBody::MessagesDeleted { root: id });
@@ -217,7 +215,7 @@ async fn leaf_of_another_root(change: &mut SessionChange<'_>) -> Result<Option<M
     let session = change.session.id;
     match store::tip::newest(&mut change.tx, session).await? {
         Some(leaf) => Ok(Some(leaf)),
-        None => store::message::first_root(&mut change.tx, session).await,
+        None => store::alternatives::first_root(&mut change.tx, session).await,
     }
 }
 
@@ -237,7 +235,7 @@ pub async fn restore(
         return Err(Error::conflict("the message is not deleted").at("input.messageId"));
     };
     purge::check_restorable(app, message.deleted_at, missing)?;
-    let root = store::message::deletion_root(&mut change.tx, change.session.id, deletion).await?;
+    let root = store::deletion::deletion_root(&mut change.tx, change.session.id, deletion).await?;
     if let Some(parent) = root.parent_id {
         let parent = store::message::find(&mut change.tx, parent).await?.ok_or_else(missing)?;
         if parent.deletion_id.is_some() {
@@ -250,7 +248,7 @@ pub async fn restore(
             return Err(error.at("input.messageId").into());
         }
     }
-    store::message::restore(&mut change.tx, change.session.id, deletion).await?;
+    store::deletion::restore(&mut change.tx, change.session.id, deletion).await?;
     change.record(EventBody::MessagesRestored { root: root.id });
     let message = store::message::find(&mut change.tx, id).await?.ok_or_else(missing)?;
     let leaf = store::tip::newest_below(&mut change.tx, &message).await?.unwrap_or(id);

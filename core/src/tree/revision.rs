@@ -46,7 +46,7 @@ pub async fn restore(
     if wish.revision == message.revision {
         return Err(Error::invalid("input.revision", "this is what the message says now"));
     }
-    let found = store::message::find_revision(&mut change.tx, id, wish.revision).await?;
+    let found = store::revision::find_revision(&mut change.tx, id, wish.revision).await?;
     let former = found.ok_or_else(|| Error::not_found("revision").at("input.revision"))?;
     let message = revise(&mut change, &message, &former.content).await?;
     Ok((change.commit().await?, message))
@@ -73,7 +73,7 @@ pub(super) async fn revise(
     content: &str,
 ) -> Result<Message> {
     let now = change.app.clock.now();
-    store::message::revise(&mut change.tx, message, content, now).await?;
+    store::revision::revise(&mut change.tx, message, content, now).await?;
     change.record(EventBody::MessageUpdated { message: message.id, retried: false });
     change.message(message.id, "input.messageId").await
 }

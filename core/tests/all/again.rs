@@ -112,9 +112,10 @@ async fn only_what_failed_is_tried_again() {
 async fn a_reply_below_which_the_story_went_on_stays_as_it_is() {
     scripted_story(async |world, script| {
         let (tale, reply) = failed(world, script).await;
-        let (_, onward) = tokio::join!(async { script.call().await.tell("Hello.").await }, async {
-            world.talks(freya(), &tale, "Well?").await
-        });
+        let ((), onward) =
+            tokio::join!(async { script.call().await.tell("Hello.").await }, async {
+                world.talks(freya(), &tale, "Well?").await
+            });
         let again = json!({ "messageId": reply });
         assert_eq!(world.denied(freya(), "retryReply", again.clone()).await, "BAD_USER_INPUT");
         assert_eq!(world.message(freya(), &reply).await["status"], "FAILED");

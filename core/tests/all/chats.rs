@@ -244,6 +244,24 @@ async fn a_group_is_on_stage_as_far_as_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_message_with_half_an_emoji_is_kept() {
+    story(async |world| {
+        let chat = r#"{"name":"Mira","mes":"Warm \ud83d"}
+{"name":"Astrid","is_user":true,"mes":"Good \ud83c\udfee \\ud83d"}"#;
+        let made = import(world, freya(), &[("m", chat)]).await;
+        assert_eq!(made["report"]["skippedCount"], 0, "{made}");
+        let adapted = notes(&made["report"]["adapted"]);
+        assert!(
+            adapted.contains(&"m:1 halves of characters were replaced".to_owned()),
+            "{adapted:?}"
+        );
+        let (document, messages) = messages(world, freya(), &made).await;
+        assert_eq!(told(&document, &messages), ["Warm \u{fffd}", "Good \u{1f3ee} \\ud83d"]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn files_of_two_formats_are_refused() {
     story(async |world| {
         let tale = world.tale(freya()).await;

@@ -25,6 +25,9 @@ pub(crate) struct Text {
     pub(crate) deltas: usize,
     pub(crate) attempt: i64,
     pub(crate) end: Option<Value>,
+    pub(crate) has_failed: bool,
+    /// Whether it was told of since it failed: it may begin again.
+    pub(crate) may_begin_again: bool,
 }
 
 impl Client {
@@ -59,8 +62,14 @@ impl Client {
                 assert!(!self.from_start || self.known.contains_key(id), "too early: {event}");
                 self.texts.entry(id.to_owned()).or_default().finish(event);
             }
-            "HeadMoved" | "MessageUpdated" | "MessagesDeleted" | "MessagesRestored"
-            | "SessionUpdated" | "SessionDeleted" => {}
+            "MessageUpdated" => {
+                let id = event["message"]["id"].as_str().unwrap();
+                if let Some(text) = self.texts.get_mut(id) {
+                    text.may_begin_again |= text.has_failed;
+                }
+            }
+            "HeadMoved" | "MessagesDeleted" | "MessagesRestored" | "SessionUpdated"
+            | "SessionDeleted" => {}
             other => panic!("unexpected: {other}"),
         }
     }
@@ -84,6 +93,7 @@ impl Client {
 impl Text {
     /// Takes an event of a running reply; panics if it breaks a promise.
     pub(crate) fn progress(&mut self, event: &Value) {
+        self.begin_again();
         assert!(self.end.is_none(), "after the end: {event}");
         let attempt = event["attempt"].as_i64().unwrap();
         assert!(attempt >= self.attempt, "an attempt that is over: {event}");
@@ -114,6 +124,7 @@ impl Text {
 
     /// Takes the end; what was shown must be what is stored, or its beginning.
     pub(crate) fn finish(&mut self, event: &Value) {
+        self.begin_again();
         assert!(self.end.is_none(), "ended twice: {event}");
         let message = &event["message"];
         let (content, thought) = (units(&message["content"]), units(&message["thought"]));
@@ -123,6 +134,14 @@ impl Text {
             assert!(thought.starts_with(&self.thought), "shown was not what is stored: {event}");
         }
         self.end = Some(message.clone());
+        self.has_failed = event["__typename"] == "ReplyFailed";
+    }
+
+    /// A failed reply that is tried again comes anew, all of it.
+    fn begin_again(&mut self) {
+        if self.may_begin_again {
+            *self = Self::default();
+        }
     }
 
     /// The content as text.

@@ -15,7 +15,7 @@ const GO_ON: &str = "[Continue exactly where you stopped, repeat nothing. If a s
     begin with it.]";
 
 /// A tale whose last reply was stopped in the middle; its id.
-async fn cut(world: &World, script: &Script) -> (Tale, String) {
+pub(crate) async fn cut(world: &World, script: &Script) -> (Tale, String) {
     let tale = world.tale(freya()).await;
     let reply = id(&world.says(freya(), &tale, "Where is she?").await["reply"]);
     let call = script.call().await;
@@ -114,12 +114,14 @@ async fn where_not_a_word_is_added_nothing_that_was_shown_is_lost() {
         let refused = json!({ "messageId": reply });
         assert_eq!(world.denied(freya(), "continueReply", refused).await, "BAD_USER_INPUT");
         // Later prompts have the text.
-        let next = id(&world.says(freya(), &tale, "And then?").await["reply"]);
+        let next = world.says(freya(), &tale, "And then?").await;
         let call = script.call().await;
         assert!(call.request.turns.iter().any(|turn| turn.text() == HALF));
         call.tell("Silence.").await;
-        world.ends(freya(), &next).await;
+        world.ends(freya(), &id(&next["reply"])).await;
 
+        let sent = json!({ "messageId": next["message"]["id"] });
+        world.does(freya(), "deleteMessage", sent).await;
         world.does(freya(), "retryReply", json!({ "messageId": reply })).await;
         let call = script.call().await;
         assert_eq!(call.request.turns.last().unwrap().text(), GO_ON);

@@ -21,7 +21,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
@@ -35,19 +35,33 @@ pub(crate) async fn http(world: &World, method: &str, url: &str, body: Body) -> 
     Answer { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 
+/// What a link leads to, whatever it is.
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
+    pub(crate) bytes: Vec<u8>,
+}
+
+pub(crate) async fn fetch(world: &World, url: &str) -> Fetched {
+    let routes: Router = router(world.app.clone());
+    let request = axum::http::Request::get(url).body(Body::empty()).unwrap();
+    let (parts, body) = routes.oneshot(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
+    Fetched { status: parts.status.as_u16(), bytes }
+}
+
 pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 
-async fn room(world: &World, who: Viewer, input: Value) -> Value {
+pub(crate) async fn room(world: &World, who: Viewer, input: Value) -> Value {
     world.does(who, "createUpload", input).await["upload"].clone()
 }
 
-async fn link(world: &World, who: Viewer, input: Value) -> Value {
+pub(crate) async fn link(world: &World, who: Viewer, input: Value) -> Value {
     world.does(who, "exportSession", input).await["export"].clone()
 }
 
-fn files(world: &World) -> Vec<(String, String)> {
+pub(crate) fn files(world: &World) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(world.files.path()).unwrap();
     let mut found: Vec<(String, String)> = entries
         .map(|entry| {
@@ -293,7 +307,8 @@ async fn an_export_has_its_name_and_is_kept_by_nobody() {
 pub(crate) async fn rich_tale(world: &World, who: Viewer) -> Tale {
     let tale = world.tale(who).await;
     let input = json!({ "id": tale.session, "title": "Маяк \u{1F3EE} \"ночь\"", "language": "ru",
-        "relationship": "старые\nдрузья", "settings": { "style": { "tense": "PAST" } } });
+        "relationship": "старые\nдрузья", "settings": { "style": { "tense": "PAST" } },
+        "tags": ["Море", "sea & storm"] });
     world.does(who, "updateSession", input).await;
     let (sent, reply) = world.talks(who, &tale, "Я зажигаю лампу. \u{1F56F}\u{FE0F}").await;
     let swipe = world.does(who, "regenerateReply", json!({ "messageId": id(&reply) })).await;
@@ -311,6 +326,8 @@ pub(crate) async fn rich_tale(world: &World, who: Viewer) -> Tale {
     let scene = world.does(who, "requestReply", narrate).await;
     world.ends(who, &id(&scene["reply"])).await;
     world.does(who, "selectMessage", json!({ "messageId": id(&last) })).await;
+    let mark = json!({ "messageId": id(&reply), "name": "Маяк \"1\"" });
+    world.does(who, "bookmarkMessage", mark).await;
     tale
 }
 
@@ -324,12 +341,13 @@ async fn a_document_holds_the_whole_session() {
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             (&document["format"], &document["version"]),
-            (&json!("skald-session"), &json!("1.0"))
+            (&json!("skald-session"), &json!("1.1"))
         );
         assert_eq!(document["personas"][0]["name"], "Astrid");
         assert_eq!(document["characters"][0]["description"], "An innkeeper with a burn scar.");
         assert_eq!(document["session"]["settings"]["style"]["tense"], "PAST");
         assert_eq!(document["session"]["cast"], json!([{ "name": "Mira", "character": 0 }]));
+        assert_eq!(document["session"]["tags"], json!(["Море", "sea & storm"]));
         let messages = document["messages"].as_array().unwrap();
         assert_eq!(messages.len(), 9);
         for (number, message) in messages.iter().enumerate() {

@@ -80,6 +80,22 @@ pub(crate) async fn forks(world: &World, tale: &Tale, message: &str, scope: &str
 }
 
 #[tokio::test]
+async fn a_fork_has_the_tags_and_is_on_the_list() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let away = json!({ "id": tale.session, "tags": ["тихо", "Море"], "archived": true });
+        world.does(freya(), "updateSession", away).await;
+        let fork =
+            json!({ "sessionId": tale.session, "messageId": tale.greeting, "scope": "PATH" });
+        let fork = id(&world.does(freya(), "forkSession", fork).await["session"]);
+        let query = "query($id: ID!) { session(id: $id) { tags archivedAt } }";
+        let session = world.ask(freya(), query, json!({ "id": fork })).await;
+        assert_eq!(session, json!({ "tags": ["тихо", "Море"], "archivedAt": null }));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn each_scope_takes_what_it_says() {
     story(async |world| {
         let story = branching(world).await;
@@ -203,6 +219,47 @@ async fn a_fork_knows_where_it_comes_from() {
         }
         let seen = world.ask(freya(), query, json!({ "id": fork_of_fork["id"] })).await;
         assert_eq!((&seen["forkedFrom"], &seen["forkedAt"]), (&Value::Null, &Value::Null));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_branch_of_a_fork_leads_where_the_old_one_led() {
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let below = async |session: &str, parent: &str, content: &str| {
+            let input = json!({ "sessionId": session, "parentId": parent, "content": content });
+            let turn = world.does(freya(), "sendMessage", input).await;
+            (id(&turn["message"]), id(&world.ends(freya(), &id(&turn["reply"])).await))
+        };
+        let (north, _) = below(&tale.session, &tale.greeting, "North.").await;
+        let (south, _) = below(&tale.session, &tale.greeting, "South.").await;
+        let fork = id(&forks(world, &tale, &tale.greeting, "SUBTREE").await);
+        let returns = async |session: &str| {
+            let query = "query($id: ID!) { session(id: $id) { head { content }
+                messages(first: 100) { nodes { id content returnsTo { content } } } } }";
+            let session = world.ask(freya(), query, json!({ "id": session })).await;
+            let nodes = session["messages"]["nodes"].as_array().unwrap().clone();
+            let line = |node: &Value| (node["content"].clone(), node["returnsTo"].clone());
+            let lines: Vec<_> = nodes.iter().map(line).collect();
+            (session["head"].clone(), lines, nodes)
+        };
+        let (old, new) = (returns(&tale.session).await, returns(&fork).await);
+        assert_eq!((&new.0, &new.1), (&old.0, &old.1));
+        // The branch that was left goes on, and comes back from what is taken away again.
+        let copy = |of: &str| {
+            let place = old.2.iter().position(|node| node["id"] == of).unwrap();
+            id(&new.2[place])
+        };
+        let select = json!({ "messageId": copy(&north) });
+        let selected = world.does(freya(), "selectMessage", select).await;
+        let leaf = id(&selected["session"]["head"]);
+        let (further, _) = below(&fork, &leaf, "Further.").await;
+        world.does(freya(), "selectMessage", json!({ "messageId": copy(&south) })).await;
+        world.does(freya(), "deleteMessage", json!({ "messageId": further })).await;
+        let back = json!({ "messageId": copy(&north) });
+        let back = world.does(freya(), "selectMessage", back).await;
+        assert_eq!(id(&back["session"]["head"]), leaf);
     })
     .await;
 }

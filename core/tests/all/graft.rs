@@ -29,6 +29,8 @@ fn stock(world: &World) -> Stock {
         settings,
         persona_id: None,
         cast,
+        tags: Vec::new(),
+        archived_at: None,
         forked: None,
         copies: Vec::new(),
     }
@@ -283,6 +285,28 @@ async fn what_was_taken_over_is_not_finished_even_in_the_same_process() {
         does(let_go).await;
         does("UPDATE session_graft SET leased_until = 0").await;
         eventually(async || remains(world).await == before).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn very_many_revisions_are_stored_bit_by_bit() {
+    story(async |world| {
+        let mut graft = graft(world, "import-1").await;
+        let late = scion(world, 0, None);
+        let empty = Revision { content: String::new(), created_at: late.created_at };
+        let late = Scion { revisions: vec![empty; 25_000], ..late };
+        graft.add(late).await.map_err(code).unwrap();
+        let stored = "SELECT count(*) FROM message_revision";
+        let count = world.count(stored).await;
+        assert!((10_000..25_000).contains(&count), "{count}");
+        let made = graft.finish(Some(0), &[]).await.map_err(code).unwrap();
+        assert_eq!(world.count(stored).await, 25_000);
+        let last = "SELECT max(revision) FROM message_revision";
+        assert_eq!(world.count(last).await, 25_000);
+        let head = "query($s: ID!) { session(id: $s) { head { revision } } }";
+        let told = world.ask(freya(), head, json!({ "s": made.id })).await["head"].clone();
+        assert_eq!(told["revision"], 25_001);
     })
     .await;
 }

@@ -8,8 +8,9 @@ use skald_base::{
 };
 
 use crate::{
+    continuation::cut,
     file::{http, rich_tale, text},
-    harness::{Plan, World, bjorn, freya, id, story},
+    harness::{Plan, World, bjorn, freya, id, scripted_story, story},
 };
 
 /// A session as a document.
@@ -85,6 +86,39 @@ async fn what_goes_out_comes_in_the_same() {
         assert_eq!(again["report"]["adaptedCount"], 0);
         assert_eq!(world.count("SELECT count(*) FROM upload").await, 0);
         assert_eq!(std::fs::read_dir(world.files.path()).unwrap().count(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_player_marks_and_a_model_goes_on_from_comes_along() {
+    scripted_story(async |world, script| {
+        let (tale, half) = cut(world, script).await;
+        let goes_on = world.does(freya(), "continueReply", json!({ "messageId": half })).await;
+        script.call().await.tell(" door.").await;
+        world.ends(freya(), &id(&goes_on["reply"])).await;
+        let mark = json!({ "messageId": half, "name": "Полпути" });
+        world.does(freya(), "bookmarkMessage", mark).await;
+        let hide = json!({ "messageId": half, "hidden": true });
+        world.does(freya(), "hideMessage", hide).await;
+        let away = json!({ "id": tale.session, "tags": ["тихо", "Море"], "archived": true });
+        world.does(freya(), "updateSession", away).await;
+        let first = document(world, freya(), &tale.session).await;
+        let document: Value = serde_json::from_str(&first).unwrap();
+        let messages = document["messages"].as_array().unwrap();
+        let halfway = messages.iter().find(|message| message["bookmark"] == "Полпути").unwrap();
+        let whole = messages.iter().find(|message| message["continuedFrom"].is_u64()).unwrap();
+        assert_eq!(whole["continuedFrom"], halfway["number"]);
+        assert_eq!(halfway["hiddenFromPrompt"], true);
+        for who in [freya(), bjorn()] {
+            let made = id(&import(world, who, &first).await["session"]);
+            assert_eq!(self::document(world, who, &made).await, first);
+            let listed = "query($id: ID!) { session(id: $id) { tags archivedAt } }";
+            let session = world.ask(who, listed, json!({ "id": made })).await;
+            assert_eq!(session["tags"], json!(["тихо", "Море"]));
+            let since = |at: &Value| text(at).parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+            assert_eq!(since(&session["archivedAt"]), since(&document["session"]["archivedAt"]));
+        }
     })
     .await;
 }
@@ -201,7 +235,7 @@ async fn a_malformed_file_is_named_with_the_place_and_leaves_nothing() {
             ("not json", "expected"),
             ("[1, 2]", "a Skald session"),
             ("{\"spec\":\"chara_card_v2\"}", "does not begin as a Skald session"),
-            (&swap("\"1.0\"", "\"2.0\""), "version \"2.0\""),
+            (&swap("\"1.1\"", "\"2.0\""), "version \"2.0\""),
             (document.split_once(&third).unwrap().0, "EOF while parsing"),
             (&format!("{document}x"), "trailing characters"),
             (&swap(&format!("{third}\n"), ""), "message 4: it stands where message 3 should"),
@@ -212,7 +246,26 @@ async fn a_malformed_file_is_named_with_the_place_and_leaves_nothing() {
             (&with("\"COMPLETE\"", "\"WRITING\""), "it is still being written"),
             (&with("\"COMPLETE\"", "\"DONE\""), "unknown variant `DONE`"),
             (&with("\"content\":\"", "\"content\":\"\\u0000"), "NUL"),
+            (
+                &with("\"bookmark\":\"", &format!("\"bookmark\":\"{}", "x".repeat(201))),
+                "bookmark is longer than 200 bytes",
+            ),
+            (
+                &with("\"content\":", "\"continuedFrom\":8,\"content\":"),
+                "continuedFrom does not stand",
+            ),
+            (
+                &swap("\"storyModel\":null", "\"storyModel\":\"a\\u0000b\""),
+                "a model contains a NUL",
+            ),
+            (
+                &swap("\"storyModel\":null", &format!("\"storyModel\":\"{}\"", "x".repeat(3000))),
+                "a model is longer than 2048 bytes",
+            ),
+            (&swap("\"attempt\":1", "\"attempt\":9223372036854775807"), "attempt is not between"),
             (&with("\"createdAt\":\"2", "\"createdAt\":\"+12"), "time is out of range|invalid"),
+            (&with("\"bookmark\":\"", "\"bookmark\":\"\\u0000"), "bookmark contains a NUL"),
+            (&swap("\"Море\"", "\" \""), "tags"),
             (&swap("\"head\":", "\"head\":9"), "which is not there"),
             (&swap("\"persona\":0", "\"persona\":7"), "there is no persona 7"),
             (&swap("\"language\":\"ru\"", "\"language\":\"?\""), "language"),
@@ -247,8 +300,8 @@ async fn a_later_version_is_read_and_what_is_new_is_told() {
         let tale = world.tale(freya()).await;
         let document = document(world, freya(), &tale.session).await;
         let later = document
-            .replacen("\"version\":\"1.0\"", "\"version\":\"1.7\",\"mood\":{\"a\":[1]}", 1)
-            .replacen("\"role\":", "\"weather\":\"rain\",\"role\":", 1)
+            .replacen("\"version\":\"1.1\"", "\"version\":\"1.7\",\"mood\":{\"a\":[1]}", 1)
+            .replacen("\"role\":", "\"weather\\u0000\":\"rain\",\"role\":", 1)
             .replacen("\"settings\":{", "\"settings\":{\"storyModel\":\"gone/model\",\"x\":1,", 1)
             .replacen("\"storyModel\":null,", "", 1);
         let report = import(world, freya(), &later).await["report"].clone();
@@ -258,7 +311,7 @@ async fn a_later_version_is_read_and_what_is_new_is_told() {
         };
         assert_eq!(
             told(&report["skipped"]),
-            ["messages.weather", "mood", "session.settings.x"]
+            ["messages.weather\u{fffd}", "mood", "session.settings.x"]
                 .map(|field| format!("{field} is not known to this version"))
         );
         assert_eq!(
@@ -277,11 +330,32 @@ async fn a_document_may_be_laid_out_anew() {
         let value: Value = serde_json::from_str(&document).unwrap();
         let session = document.lines().nth(1).unwrap();
         let reordered = format!(
-            "{{ \"format\": \"skald-session\", \"version\": \"1.0\", {session} \"personas\": {},
+            "{{ \"format\": \"skald-session\", \"version\": \"1.1\", {session} \"personas\": {},
                \"characters\": {}, \"messages\": {}, \"tips\": {}, \"head\": {} }}",
             value["personas"], value["characters"], value["messages"], value["tips"], value["head"],
         );
-        let made = import(world, freya(), &reordered).await;
+        for content in [&reordered, &format!("\u{feff}{document}")] {
+            let made = import(world, freya(), content).await;
+            assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_named_twice_was_visited_where_it_stands_last() {
+    story(async |world| {
+        let tale = rich_tale(world, freya()).await;
+        let document = document(world, freya(), &tale.session).await;
+        let value: Value = serde_json::from_str(&document).unwrap();
+        let tips: Vec<String> =
+            value["tips"].as_array().unwrap().iter().map(Value::to_string).collect();
+        assert!(tips.len() > 1, "{tips:?}");
+        let written = format!("\"tips\":[{}]", tips.join(","));
+        let often =
+            format!("\"tips\":[{}{}]", format!("{},", tips[1]).repeat(1000), tips.join(","));
+        assert!(document.contains(&written));
+        let made = import(world, freya(), &document.replacen(&written, &often, 1)).await;
         assert_eq!(self::document(world, freya(), &id(&made["session"])).await, document);
     })
     .await;

@@ -14,6 +14,7 @@
 
 mod again;
 mod branches;
+mod chat_files;
 mod chats;
 mod client;
 mod continuation;
@@ -48,6 +49,7 @@ mod resume;
 
 mod script;
 mod search;
+mod slow;
 mod stale;
 mod story;
 mod style;

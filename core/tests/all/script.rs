@@ -110,8 +110,17 @@ impl Call {
     }
 
     pub(crate) async fn end(self) {
+        self.end_because(FinishReason::Stop).await;
+    }
+
+    /// Ends where it may write no more.
+    pub(crate) async fn end_at_limit(self) {
+        self.end_because(FinishReason::Length).await;
+    }
+
+    async fn end_because(self, reason: FinishReason) {
         let usage = Usage { prompt: 100, cached: 10, output: 20, thought: 3 };
-        let end = Chunk::Finished { reason: FinishReason::Stop, usage: Some(usage) };
+        let end = Chunk::Finished { reason, usage: Some(usage) };
         self.pen.send(Ok(end)).await.unwrap();
     }
 

@@ -52,11 +52,12 @@ fn settings(double: &OpenAiDouble) -> [(&'static str, String); 10] {
 
 /// A subscription to a reply that is told each piece of text, and so many echoes of it.
 fn watching(echoes: usize) -> String {
-    let echoes: String = (0..echoes).map(|n| format!(" e{n}: text")).collect();
+    let echoes: Vec<_> = (0..echoes).map(|n| format!("e{n}: text")).collect();
+    let echoes = echoes.join(" ");
     format!(
         "subscription($id: ID!) {{ reply(messageId: $id) {{ __typename attempt
             ... on SessionEvent {{ at }}
-            ... on ReplyDelta {{ channel offset text{echoes} }}
+            ... on ReplyDelta {{ channel offset text {echoes} }}
             ... on ReplyReset {{ content thought }}
             ... on ReplyFinished {{ message {{ id parentId role status content thought }} }}
             ... on ReplyFailed {{ message {{ id status }} }} }} }}"
@@ -217,12 +218,12 @@ async fn a_flood_reaches_every_watcher_whole_and_only_the_idle_one_waits() {
         }
 
         gate.open();
-        let watchers: JoinSet<_> = [one, other].into_iter().map(Watcher::to_the_end).collect();
+        let watchers: JoinSet<_> = [one, other].into_iter().map(Watcher::until_the_end).collect();
         let told = watchers.join_all().await;
         end_all(&freya, &scenes).await;
         let screens: BTreeMap<_, _> = screens.join_all().await.into_iter().collect();
         // All are done, and the idle one has not read a byte of it.
-        let late = idle.to_the_end().await;
+        let late = idle.until_the_end().await;
         let done = told.iter().map(last_told).max().unwrap();
         assert!(last_told(&late) > done, "what was not read was not made before");
 

@@ -71,7 +71,7 @@ impl Watcher {
     }
 
     /// Reads until each subscription is complete; what was told of each reply.
-    pub(crate) async fn to_the_end(mut self) -> BTreeMap<String, Heard> {
+    pub(crate) async fn until_the_end(mut self) -> BTreeMap<String, Heard> {
         while !self.open.is_empty() {
             self.hear().await;
         }

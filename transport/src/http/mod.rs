@@ -168,7 +168,10 @@ impl<E: Executor> Exchange<E> {
         let framing = if media == Media::Multipart { Framing::Multipart } else { Framing::Events };
         let lifetime = Lifetime::of(caller, &self.server.shutdown);
         match stream::open(answers).await {
-            Ok(answers) => stream::response(framing, answers, lifetime, &self.server.settings),
+            Ok(answers) => {
+                let answers = stream::driven(answers, &self.server.shutdown.tasks);
+                stream::response(framing, answers, lifetime, &self.server.settings)
+            }
             // A client that asked for a stream looks at the status before it reads JSON.
             Err(answer) => reply::answer(&answer, None),
         }

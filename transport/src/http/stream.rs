@@ -12,7 +12,9 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use http::{HeaderName, HeaderValue, header};
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::TaskTracker;
 
 use crate::answer::{Answer, json};
 use crate::error::{code, coded};
@@ -31,6 +33,27 @@ pub(super) async fn open(mut answers: Answers) -> Result<Answers, Answer> {
         Poll::Ready(None) => Ok(stream::empty().boxed()),
         Poll::Pending => Ok(answers),
     }
+}
+
+/// Works on an answer that has begun, whether or not anybody reads; the next one is begun when
+/// this one is taken.
+///
+/// The body of a response is not polled while its reader is slow. What is in the middle of an
+/// answer may hold a connection to the database, or a transaction: stopped there, it would have
+/// everybody wait for the client who does not read. It ends when the reader leaves.
+pub(super) fn driven(mut answers: Answers, tasks: &TaskTracker) -> Answers {
+    let (sender, mut receiver) = mpsc::channel(1);
+    tasks.spawn(async move {
+        while let Ok(place) = sender.reserve().await {
+            let answer = tokio::select! {
+                () = sender.closed() => None,
+                answer = answers.next() => answer,
+            };
+            let Some(answer) = answer else { return };
+            place.send(answer);
+        }
+    });
+    stream::poll_fn(move |cx| receiver.poll_recv(cx)).boxed()
 }
 
 pub(super) fn response(
@@ -184,5 +207,71 @@ impl Stream for Frames {
             State::Done => None,
         };
         Poll::Ready(frame.map(|frame| Ok(Bytes::from(frame))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::{Semaphore, oneshot};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn answer() -> Answer {
+        Answer::refused(Vec::new())
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_middle_goes_on_although_nobody_reads() {
+        let places = Arc::new(Semaphore::new(1));
+        let (go_on, told) = oneshot::channel();
+        let held = Arc::clone(&places);
+        let answers = stream::once(async move {
+            let _place = held.acquire().await;
+            told.await.unwrap();
+            answer()
+        });
+        let answers = open(answers.boxed()).await.ok().unwrap();
+        assert_eq!(places.available_permits(), 0, "it has begun");
+        let mut unread = driven(answers, &TaskTracker::new());
+        go_on.send(()).unwrap();
+        let free = timeout(PATIENCE, places.acquire()).await;
+        assert!(free.is_ok(), "the place is given back");
+        assert!(unread.next().await.is_some(), "the answer waits");
+        assert!(unread.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_is_not_made() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&made);
+        let answers = stream::repeat_with(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            answer()
+        });
+        let mut slow = driven(answers.boxed(), &TaskTracker::new());
+        for taken in 1..10 {
+            assert!(slow.next().await.is_some());
+            tokio::task::yield_now().await;
+            assert!(made.load(Ordering::Relaxed) <= taken + 1, "one is made ahead");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_leaves_ends_what_was_begun() {
+        let (held, dropped) = oneshot::channel::<()>();
+        let answers = stream::once(async move {
+            let _held = held;
+            std::future::pending::<Answer>().await
+        });
+        let answers = open(answers.boxed()).await.ok().unwrap();
+        drop(driven(answers, &TaskTracker::new()));
+        let ended = timeout(PATIENCE, dropped).await;
+        assert!(ended.is_ok_and(|told| told.is_err()), "it is dropped");
     }
 }

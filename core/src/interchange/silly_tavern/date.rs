@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
 /// Numbers below are seconds since 1970, above milliseconds; both are in November 5138.
-const MOST_SECONDS: i64 = 100_000_000_000;
+const MOST_SECONDS: u64 = 100_000_000_000;
 
 /// The moment, if it is one in any of these forms; without a time zone it is taken as UTC.
 ///
@@ -28,7 +28,7 @@ pub fn write(at: DateTime<Utc>) -> String {
 }
 
 fn since_1970(number: i64) -> Option<DateTime<Utc>> {
-    if number.abs() < MOST_SECONDS {
+    if number.unsigned_abs() < MOST_SECONDS {
         return DateTime::from_timestamp(number, 0);
     }
     DateTime::from_timestamp_millis(number)
@@ -125,6 +125,8 @@ mod tests {
             json!("@"),
             json!("99999999999999999999999999"),
             json!(i64::MAX),
+            json!(i64::MIN),
+            json!(-1e300),
             json!({ "at": 1 }),
         ] {
             assert_eq!(read(&form), None, "{form}");

@@ -17,8 +17,10 @@ pub struct Branching<K> {
 /// The leaves that need a file of their own, in their order, for a tree given as messages with
 /// their parents and what makes them swipes of each other: siblings with the same `voice` are.
 ///
-/// A leaf that is a swipe of a message on another file's path is in that file already.
-pub fn leaves<K, V>(messages: &[(K, Option<K>, V)]) -> Vec<K>
+/// A leaf that is a swipe of a message on another file's path is in that file already; of leaves
+/// that are swipes of each other the first one is chosen. Those that `have_own` have a file in any
+/// case: because the story stands there, or for what is told of the selected swipe only.
+pub fn leaves<K, V>(messages: &[(K, Option<K>, V)], have_own: impl Fn(K) -> bool) -> Vec<K>
 where
     K: Copy + Eq + Hash,
     V: Copy + Eq + Hash,
@@ -32,7 +34,7 @@ where
     }
     let mut leaves = Vec::new();
     for (key, parent, voice) in messages {
-        if !above.contains(key) && told.insert((*parent, *voice)) {
+        if !above.contains(key) && (told.insert((*parent, *voice)) || have_own(*key)) {
             leaves.push(*key);
         }
     }

@@ -47,8 +47,8 @@ pub struct Node {
     pub bookmark: Option<String>,
     /// What it says.
     pub version: Version,
-    /// When it was sent: never before the message above, nor before an earlier sibling, so that
-    /// siblings keep their order.
+    /// When it was sent: never before the message above, nor before an earlier swipe of the same
+    /// message, so that swipes keep their order. Without a date it comes after all its siblings.
     pub created_at: DateTime<Utc>,
 }
 
@@ -71,6 +71,7 @@ impl Merge {
         let Entry { speaker, hidden, bookmark, versions, selected, .. } = entry;
         let (above, mut through) = (self.at, self.at);
         let mut new = Vec::new();
+        let mut before = None;
         for (n, version) in versions.into_iter().enumerate() {
             let place = (above, fingerprint(speaker.role, &version.content));
             let known = self.known.get(&place).copied();
@@ -79,11 +80,13 @@ impl Merge {
             if is_selected {
                 through = Some(key);
             }
-            if known.is_some() {
+            if let Some(dates) = known.and_then(|key| self.dates_of(key)) {
+                before = before.max(Some(dates.own));
                 continue;
             }
             self.known.insert(place, key);
-            let created_at = self.date_below(above, version.sent_at);
+            let created_at = self.date_below(above, version.sent_at, before);
+            before = Some(created_at);
             new.push(Node {
                 key: key.into(),
                 parent: above.map(u64::from),
@@ -106,15 +109,27 @@ impl Merge {
         &self.ends
     }
 
-    fn date_below(&mut self, above: Option<u32>, sent: Option<DateTime<Utc>>) -> DateTime<Utc> {
-        let place = above.and_then(|above| usize::try_from(above).ok());
-        let own = if let Some(above) = place.and_then(|place| self.dates.get_mut(place)) {
-            above.below = sent.unwrap_or(above.own).max(above.below);
-            above.below
-        } else {
-            let sent = sent.or(self.last_root).unwrap_or(self.since);
-            *self.last_root.insert(self.last_root.map_or(sent, |last| sent.max(last)))
+    fn dates_of(&mut self, key: u32) -> Option<&mut Dates> {
+        self.dates.get_mut(usize::try_from(key).ok()?)
+    }
+
+    /// When a message below `above` was sent, which comes after the swipe of `before`.
+    fn date_below(
+        &mut self,
+        above: Option<u32>,
+        sent: Option<DateTime<Utc>>,
+        before: Option<DateTime<Utc>>,
+    ) -> DateTime<Utc> {
+        let parent = above.and_then(|above| self.dates_of(above)).copied();
+        let own = match parent {
+            Some(parent) => sent.map_or(parent.below, |sent| sent.max(parent.own)),
+            None => sent.or(self.last_root).unwrap_or(self.since),
         };
+        let own = before.map_or(own, |before| own.max(before));
+        match above.and_then(|above| self.dates_of(above)) {
+            Some(parent) => parent.below = parent.below.max(own),
+            None => self.last_root = self.last_root.max(Some(own)),
+        }
         self.dates.push(Dates { own, below: own });
         own
     }

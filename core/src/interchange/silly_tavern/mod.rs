@@ -28,6 +28,7 @@ mod lines;
 mod merge;
 mod read;
 mod scion;
+mod surrogates;
 #[cfg(test)]
 mod tests;
 pub mod write;
@@ -136,6 +137,8 @@ pub enum Adapted {
     SwipeDropped,
     /// There were more swipes than are read: the first ones and the selected one were taken.
     TooManySwipes,
+    /// Halves of characters, such as a cut emoji leaves, were replaced.
+    HalfCharacter,
     /// A date could not be read: that of the message above is taken.
     Date,
     /// Pictures and files were left.
@@ -156,6 +159,7 @@ impl Adapted {
             Self::TooManySwipes => {
                 "of more than 1000 swipes the first ones and the selected one were taken"
             }
+            Self::HalfCharacter => "halves of characters were replaced",
             Self::Date => "dates that could not be read were taken from the message above",
             Self::Attachment => "pictures and files were left out",
             Self::Summary => "summaries kept with messages were left out",

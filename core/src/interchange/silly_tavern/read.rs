@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     Adapted, Entry, Header, Item, Speaker, Version, date,
     lines::{Line, Lines},
+    surrogates::replace_lone,
 };
 use crate::tree::MessageRole;
 
@@ -59,7 +60,7 @@ impl Reader {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         let item = match line {
             Line::TooLong => Err("the line is too long"),
-            Line::Whole(line) => read_line(&line, number, is_first),
+            Line::Whole(line) => read_line(line, number, is_first),
         };
         let skipped = |reason| Item::Skipped { line: number, reason };
         self.items.push_back(item.unwrap_or_else(skipped));
@@ -75,18 +76,21 @@ impl Iterator for Reader {
     }
 }
 
-fn read_line(line: &[u8], number: u64, is_first: bool) -> Result<Item, &'static str> {
-    if values(line) > MOST_VALUES {
+fn read_line(mut line: Vec<u8>, number: u64, is_first: bool) -> Result<Item, &'static str> {
+    if values(&line) > MOST_VALUES {
         return Err("the line has too many parts");
     }
-    let Ok(value) = serde_json::from_slice::<Value>(line) else {
-        return Err("the line is no JSON");
-    };
+    let mut adapted = Vec::new();
+    let value = serde_json::from_slice::<Value>(&line).or_else(|_| {
+        let has_halves = replace_lone(&mut line);
+        adapted.extend(has_halves.then_some(Adapted::HalfCharacter));
+        serde_json::from_slice(&line).map_err(|_| "the line is no JSON")
+    })?;
     let Value::Object(mut fields) = value else {
         return Err("the line is no message");
     };
     if fields.contains_key("mes") || fields.contains_key("swipes") {
-        return read_entry(&mut fields).map(|entry| Item::Entry { line: number, entry });
+        return read_entry(&mut fields, adapted).map(|entry| Item::Entry { line: number, entry });
     }
     let names_head = ["chat_metadata", "user_name", "character_name", "create_date"];
     if is_first && names_head.iter().any(|name| fields.contains_key(*name)) {
@@ -126,9 +130,11 @@ fn read_header(fields: &mut Map<String, Value>) -> Header {
     }
 }
 
-fn read_entry(fields: &mut Map<String, Value>) -> Result<Entry, &'static str> {
+fn read_entry(
+    fields: &mut Map<String, Value>,
+    mut adapted: Vec<Adapted>,
+) -> Result<Entry, &'static str> {
     let extra = fields.get("extra").and_then(Value::as_object).cloned().unwrap_or_default();
-    let mut adapted = Vec::new();
     let (versions, selected) = read_versions(fields, &extra, &mut adapted)?;
     let is_system = is_true(fields.get("is_system"));
     let (role, always_hidden) = role(fields, &extra, is_system);

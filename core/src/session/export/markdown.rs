@@ -51,7 +51,7 @@ async fn page(app: &App, leaf: &Message, (from, to): (i64, i64), words: Words) -
     let mut text = String::new();
     for step in store::message::path_up(&mut reader, &[last], to - from + 1).await? {
         let message = step.message;
-        let content = text_so_far(app, &message).await?;
+        let (message, content) = text_so_far(app, message).await?;
         if !content.trim().is_empty() {
             let speaker = &message.author.author_name;
             text.push_str(&words.message(speaker, &content, message.hidden_from_prompt));
@@ -61,10 +61,15 @@ async fn page(app: &App, leaf: &Message, (from, to): (i64, i64), words: Words) -
 }
 
 /// What is written of a message, finished or not.
-async fn text_so_far(app: &App, message: &Message) -> Result<String> {
-    if !message.status.is_running() {
-        return Ok(message.content.clone());
+async fn text_so_far(app: &App, message: Message) -> Result<(Message, String)> {
+    let mut message = message;
+    let mut draft = String::new();
+    if message.status.is_running() {
+        let reply = store::reply::find(&mut app.db.reader(), message.id).await?;
+        message = super::beside(app, message, reply.as_ref()).await?;
+        draft = reply.map(|reply| reply.draft_content).unwrap_or_default();
     }
-    let reply = store::reply::find(&mut app.db.reader(), message.id).await?;
-    Ok(reply.map(|reply| reply.draft_content).unwrap_or_default())
+    // One that continues another had its text before its first word.
+    let content = if draft.is_empty() { message.content.clone() } else { draft };
+    Ok((message, content))
 }

@@ -1,4 +1,5 @@
-//! Taking a session out: as a document that holds all of it, or as a text to read.
+//! Taking a session out: as a document that holds all of it, as chats for another program, or as
+//! a text to read.
 //!
 //! A link is made first; what it leads to is written from the database page by page while it is
 //! read, and nothing is stored.
@@ -6,6 +7,7 @@
 mod markdown;
 mod native;
 mod prose;
+mod silly_tavern;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
@@ -14,20 +16,22 @@ use skald_base::{Error, Result, Viewer};
 use super::Session;
 use crate::{
     app::App,
-    file::{self, Link, name, token::Grant},
+    file::{self, Link, Sending, name, token::Grant},
     session::SessionId,
     store,
-    tree::MessageId,
+    tree::{Message, MessageId},
+    turn::Reply,
 };
 
-/// Messages that are read at once.
-const PAGE: i64 = 32;
+/// Messages that are read at once: text and thought of each may have 1 MiB.
+const PAGE: i64 = 8;
 
 /// How a session is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the graph documents them")]
 pub enum ExportFormat {
     NativeJson,
+    SillyTavern,
     Markdown,
 }
 
@@ -36,25 +40,23 @@ impl ExportFormat {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::NativeJson => 1,
+            Self::SillyTavern => 2,
             Self::Markdown => 3,
         }
     }
 
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        [Self::NativeJson, Self::Markdown].into_iter().find(|format| format.code() == code)
+        let all = [Self::NativeJson, Self::SillyTavern, Self::Markdown];
+        all.into_iter().find(|format| format.code() == code)
     }
 
-    fn ending(self) -> &'static str {
-        match self {
-            Self::NativeJson => "skald.json",
-            Self::Markdown => "md",
-        }
-    }
-
-    fn content_type(self) -> &'static str {
-        match self {
-            Self::NativeJson => "application/json",
-            Self::Markdown => "text/markdown; charset=utf-8",
+    /// The ending of its files and their media type: of one path, or of all of it.
+    fn kind(self, leaf: Option<MessageId>) -> (&'static str, &'static str) {
+        match (self, leaf) {
+            (Self::NativeJson, _) => ("skald.json", "application/json"),
+            (Self::SillyTavern, Some(_)) => ("jsonl", "application/x-ndjson"),
+            (Self::SillyTavern, None) => ("zip", "application/zip"),
+            (Self::Markdown, _) => ("md", "text/markdown; charset=utf-8"),
         }
     }
 }
@@ -96,32 +98,61 @@ pub async fn link(app: &App, viewer: &Viewer, wish: ExportWish) -> Result<(Link,
             .filter(|message| message.session_id == id && message.deleted_at.is_none())
             .ok_or_else(|| Error::not_found("message").at("input.leafId"))?;
     }
-    let file_name = file_name(app, &session, format).await?;
+    if format == ExportFormat::SillyTavern {
+        silly_tavern::plan(app, &session, leaf).await?;
+    }
+    let file_name = name::of_title(&title(app, &session).await?, format.kind(leaf).0);
     let grant = Grant::Export { user, session: id, format, leaf };
     Ok((file::export_link(app, &grant, &file_name).await?, file_name))
 }
 
-/// What a link leads to; nothing if it allows nothing, or the session is not there any more.
+/// What a link leads to, unless too many of the player's are on their way; nothing if it allows nothing, or the session is not there any more.
 pub async fn download(app: &App, token: &str) -> Result<Option<Download>> {
     let Some(Grant::Export { user, session, format, leaf }) = file::open(app, token).await? else {
         return Ok(None);
     };
     let found = store::session::find(&mut app.db.reader(), session, user).await?;
     let Some(session) = found else { return Ok(None) };
-    let file_name = file_name(app, &session, format).await?;
-    let bytes = match format {
-        ExportFormat::NativeJson => native::stream(app.clone(), session).boxed(),
-        ExportFormat::Markdown => markdown::stream(app.clone(), session, leaf).boxed(),
+    let title = title(app, &session).await?;
+    let sending = Sending::begin(app, user)?;
+    let (ending, content_type) = format.kind(leaf);
+    let file_name = name::of_title(&title, ending);
+    let app = app.clone();
+    let bytes = match (format, leaf) {
+        (ExportFormat::NativeJson, _) => native::stream(app, session).boxed(),
+        (ExportFormat::SillyTavern, leaf) => {
+            let plan = silly_tavern::plan(&app, &session, leaf).await?;
+            let Some(plan) = plan else { return Ok(None) };
+            let story = (session, name::stem(&title));
+            match leaf {
+                Some(_) => silly_tavern::chat(app, story, plan).await?.boxed(),
+                None => silly_tavern::archive(app, story, plan).await?.boxed(),
+            }
+        }
+        (ExportFormat::Markdown, leaf) => markdown::stream(app, session, leaf).boxed(),
     };
-    Ok(Some(Download { file_name, content_type: format.content_type(), bytes }))
+    // It is on its way for as long as somebody reads it.
+    let bytes = bytes.inspect(move |_| _ = &sending).boxed();
+    Ok(Some(Download { file_name, content_type, bytes }))
 }
 
-/// After its title, or after who is on stage.
-async fn file_name(app: &App, session: &Session, format: ExportFormat) -> Result<String> {
+/// The message as its reply, which was read after it, leaves it: one that was being written and has
+/// ended in between is read again.
+async fn beside(app: &App, message: Message, reply: Option<&Reply>) -> Result<Message> {
+    let has_ended = reply.is_some_and(|reply| reply.finished_at.is_some());
+    if !message.status.is_running() || !has_ended {
+        return Ok(message);
+    }
+    let found = store::message::find(&mut app.db.reader(), message.id).await?;
+    Ok(found.unwrap_or(message))
+}
+
+/// What a session is called: its title, or who is on stage.
+async fn title(app: &App, session: &Session) -> Result<String> {
     if let Some(title) = &session.settings.title {
-        return Ok(name::of_title(title, format.ending()));
+        return Ok(title.clone());
     }
     let cast = store::session::cast(&mut app.db.reader(), &[session.id]).await?;
     let names: Vec<String> = cast.into_iter().map(|member| member.name).collect();
-    Ok(name::of_title(&names.join(", "), format.ending()))
+    Ok(names.join(", "))
 }

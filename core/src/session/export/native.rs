@@ -20,10 +20,13 @@ use crate::{
             MessageRecord, RevisionRecord, SessionRecord,
         },
     },
-    store::{self, message::DepthCursor},
+    store::{self, fork::OldText, message::DepthCursor},
     tree::{Message, MessageId, MessageStatus},
     turn::{Reply, Speaker},
 };
+
+/// Bytes that go out together, if there are as many.
+const PIECE: usize = 32 * 1024;
 
 /// The document, piece by piece.
 pub(super) fn stream(app: App, session: Session) -> impl Stream<Item = Result<Bytes>> {
@@ -36,7 +39,26 @@ pub(super) fn stream(app: App, session: Session) -> impl Stream<Item = Result<By
             let page = store::message::by_depth(&app.db, session.id, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = DepthCursor::of(last);
-            yield lines(&app, &people, &mut numbers, page).await?;
+            let mut replies = replies(&app, &page).await?;
+            let mut text = String::new();
+            for message in page {
+                let told = (replies.remove(&message.id), message);
+                let Some(line) = line(&app, &people, &mut numbers, told).await? else { continue };
+                text.push_str(&line.begin);
+                let (mut texts, mut written) = (OldTexts::of(&line), 0);
+                while let Some(some) = texts.next(&app).await? {
+                    text.push_str(if written == 0 { ",\"revisions\":[" } else { "," });
+                    written += some.len();
+                    text.push_str(&some.join(","));
+                    yield std::mem::take(&mut text).into();
+                }
+                text.push_str(if written == 0 { "" } else { "]" });
+                text.push_str(&line.end);
+                if text.len() >= PIECE {
+                    yield std::mem::take(&mut text).into();
+                }
+            }
+            yield text.into();
         }
         yield tail(&app, &session, &numbers).await?;
     }
@@ -111,10 +133,13 @@ async fn head(app: &App, session: &Session, people: &People) -> Result<Bytes> {
         avatar_url: member.avatar_url,
         character: member.character_id.and_then(|id| people.character_places.get(&id).copied()),
     });
+    let tags = store::session_list::tags(&app.db, &[session.id]).await?;
     let record = SessionRecord {
         mode: session.mode,
         settings: session.settings.clone(),
         created_at: session.created_at,
+        archived_at: session.archived_at,
+        tags: tags.into_iter().map(|tag| tag.tag).collect(),
         persona: session.persona_id.and_then(|id| people.persona_places.get(&id).copied()),
         cast: cast.collect(),
     };
@@ -139,51 +164,91 @@ fn list<T: Serialize>(text: &mut String, name: &str, entries: &[T]) -> Result<()
     Ok(())
 }
 
-/// The lines of one page.
-async fn lines(
+/// The line of a message: what it said before stands in the middle, and may be long.
+struct Line {
+    message: MessageId,
+    /// Those before it are what it said before.
+    revision: i64,
+    begin: String,
+    end: String,
+}
+
+/// What a message said before, a few texts at a time.
+struct OldTexts {
+    message: MessageId,
+    after: i64,
+    before: i64,
+}
+
+impl OldTexts {
+    fn of(line: &Line) -> Self {
+        Self { message: line.message, after: 0, before: line.revision }
+    }
+
+    /// The next ones as they are written down; none after the last.
+    async fn next(&mut self, app: &App) -> Result<Option<Vec<String>>> {
+        if self.after + 1 >= self.before {
+            return Ok(None);
+        }
+        let places = (self.after, self.before);
+        let texts = store::fork::old_texts(&app.db, self.message, places).await?;
+        self.after = texts.last().map_or(self.before, |last| last.revision);
+        let record = |OldText { content, created_at, .. }: OldText| {
+            json(&RevisionRecord { content, created_at })
+        };
+        let written = texts.into_iter().map(record).collect::<Result<Vec<String>>>()?;
+        Ok((!written.is_empty()).then_some(written))
+    }
+}
+
+/// How models wrote the messages of a page.
+async fn replies(app: &App, page: &[Message]) -> Result<HashMap<MessageId, Reply>> {
+    let ids: Vec<MessageId> = page.iter().map(|message| message.id).collect();
+    let replies = store::reply::by_ids(&app.db, &ids).await?;
+    Ok(replies.into_iter().map(|reply| (reply.message_id, reply)).collect())
+}
+
+/// The line of a message; none if it was added above the page that is being read.
+async fn line(
     app: &App,
     people: &People,
     numbers: &mut HashMap<MessageId, usize>,
-    page: Vec<Message>,
-) -> Result<Bytes> {
-    let ids: Vec<MessageId> = page.iter().map(|message| message.id).collect();
-    let replies = store::reply::by_ids(&app.db, &ids).await?;
-    let mut replies: HashMap<_, _> =
-        replies.into_iter().map(|reply| (reply.message_id, reply)).collect();
-    let edited = page.iter().filter(|message| message.revision > 1).map(|message| message.id);
-    let mut revisions: HashMap<MessageId, Vec<RevisionRecord>> = HashMap::new();
-    let edited: Vec<_> = edited.collect();
-    for (id, content, created_at) in store::export::revisions(&app.db, &edited).await? {
-        revisions.entry(id).or_default().push(RevisionRecord { content, created_at });
+    (reply, message): (Option<Reply>, Message),
+) -> Result<Option<Line>> {
+    // What came too late has no number.
+    let parent = message.parent_id.map(|parent| numbers.get(&parent).copied());
+    if parent == Some(None) {
+        return Ok(None);
     }
-    let mut text = String::new();
-    for message in page {
-        // What was added above the page that is being read has no number: it came too late.
-        let parent = message.parent_id.map(|parent| numbers.get(&parent).copied());
-        if parent == Some(None) {
-            continue;
-        }
-        let number = numbers.len();
-        let (reply, before) = (replies.remove(&message.id), revisions.remove(&message.id));
-        let author = author_record(people, &message);
-        numbers.insert(message.id, number);
-        let number_of = |id: Option<MessageId>| id.and_then(|id| numbers.get(&id).copied());
-        let edited_from = number_of(message.edited_from_id);
-        let continued_from = number_of(message.continued_from_id);
-        let mut record = message_record(app, message, reply);
-        record = MessageRecord {
-            number,
-            parent: parent.flatten(),
-            author,
-            edited_from,
-            continued_from,
-            revisions: before.unwrap_or_default(),
-            ..record
-        };
-        text.push_str(if number == 0 { "\n" } else { ",\n" });
-        text.push_str(&json(&record)?);
-    }
-    Ok(text.into())
+    let message = super::beside(app, message, reply.as_ref()).await?;
+    let (id, revision) = (message.id, message.revision);
+    let number = numbers.len();
+    numbers.insert(id, number);
+    let number_of = |id: Option<MessageId>| id.and_then(|id| numbers.get(&id).copied());
+    let record = MessageRecord {
+        number,
+        parent: parent.flatten(),
+        author: author_record(people, &message),
+        edited_from: number_of(message.edited_from_id),
+        continued_from: number_of(message.continued_from_id),
+        ..message_record(app, message, reply)
+    };
+    let (begin, end) = around_revisions(record)?;
+    let comma = if number == 0 { "\n" } else { ",\n" };
+    Ok(Some(Line { message: id, revision, begin: format!("{comma}{begin}"), end }))
+}
+
+/// A record as it is written down, cut where its revisions belong.
+fn around_revisions(mut record: MessageRecord) -> Result<(String, String)> {
+    let generation = record.generation.take();
+    let mut begin = json(&record)?;
+    // Revisions and generation are its last two fields.
+    begin.pop();
+    let end = match generation {
+        Some(generation) => format!(",\"generation\":{}}}", json(&generation)?),
+        None => "}".into(),
+    };
+    Ok((begin, end))
 }
 
 /// A message by itself. What is still being written goes out as it is so far, interrupted.

@@ -24,19 +24,26 @@
 //! [`Scion`]; whoever copies something else that names messages asks
 //! [`Graft::made_of`] what became of each.
 
+mod batch;
+mod claim;
 mod clear;
 mod seat;
 
 use std::hash::Hash;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use skald_base::{Error, Result, Tx, UserError, UserErrorCode};
+use skald_base::{Error, Result, Tx};
 use uuid::Uuid;
 
-pub(crate) use self::clear::recover;
 use self::{
+    batch::Batch,
+    claim::made_before,
     clear::clear,
     seat::{Refused, Seats, Taken},
+};
+pub(crate) use self::{
+    claim::{Claimed, claim},
+    clear::recover,
 };
 use super::{CastMember, Session, SessionId, SessionMode, Settings, change::SessionChange};
 use crate::{
@@ -52,10 +59,6 @@ use crate::{
 
 /// How long the process that makes a session may be silent before others clear it away.
 pub(crate) const LEASE_MILLIS: i64 = 60_000;
-/// Messages stored in one transaction at most.
-const BATCH: usize = 256;
-/// Bytes of text stored in one transaction, about.
-const BATCH_BYTES: usize = 1024 * 1024;
 
 /// What a message is called where it comes from.
 pub trait Key: Copy + Eq + Hash + Send {}
@@ -71,6 +74,10 @@ pub struct Stock {
     pub persona_id: Option<PersonaId>,
     /// The cast, in order.
     pub cast: Vec<Member>,
+    /// The player's tags, checked, in order.
+    pub tags: Vec<String>,
+    /// Since when it is put away, if it comes like that.
+    pub archived_at: Option<DateTime<Utc>>,
     /// For a fork: the session it comes from, and the message it was forked at.
     pub forked: Option<(SessionId, MessageId)>,
     /// People who were copied for it in the same transaction: if it comes to nothing, they go.
@@ -132,14 +139,6 @@ pub enum Opened<K: Key> {
     Made(SessionId),
 }
 
-/// What became of the claim of a request that makes a session.
-pub(crate) enum Claimed {
-    /// It is the first: what its session needs can be stored here, then [`Graft::plant`] it.
-    New(Tx),
-    /// It is a repeat: this session was made before.
-    Made(SessionId),
-}
-
 /// A session that is being made.
 pub struct Graft<K: Key> {
     app: App,
@@ -150,15 +149,6 @@ pub struct Graft<K: Key> {
     seats: Seats<K>,
     waiting: Batch,
     is_over: bool,
-}
-
-/// What was added and is not stored yet.
-#[derive(Default)]
-struct Batch {
-    messages: Vec<Message>,
-    old_texts: Vec<OldText>,
-    replies: Vec<Reply>,
-    bytes: usize,
 }
 
 /// The siblings that a message was made from.
@@ -186,7 +176,7 @@ impl Stock {
             version: 1,
             created_at: now,
             last_activity_at: now,
-            archived_at: None,
+            archived_at: self.archived_at,
             deleted_at: None,
             title_folded,
         };
@@ -200,29 +190,6 @@ impl Stock {
         let cast = cast.collect();
         (session, cast)
     }
-}
-
-/// Claims the request for a session with this id.
-pub(crate) async fn claim(app: &App, id: SessionId, claim: &Claim) -> Result<Claimed> {
-    let mut tx = app.db.begin().await?;
-    if let Some(first) = request::claim(app, &mut tx, claim, &id).await? {
-        return made_before(&mut tx, first).await.map(Claimed::Made);
-    }
-    store::lock_user(&mut tx, claim.user).await?;
-    let allowed = app.limits.grafts_per_user;
-    if store::graft::count(&mut tx, claim.user).await? >= allowed {
-        let message = format!("at most {allowed} sessions may be forked or imported at once");
-        return Err(UserError::new(UserErrorCode::LimitExceeded, message).into());
-    }
-    Ok(Claimed::New(tx))
-}
-
-/// The session that an earlier request made, once it is whole.
-async fn made_before(tx: &mut Tx, first: SessionId) -> Result<SessionId> {
-    if store::graft::is_growing(tx, first).await? {
-        return Err(request::still_at_work());
-    }
-    Ok(first)
 }
 
 /// A lease that nobody has, neither another process nor another task of this one.
@@ -247,8 +214,10 @@ impl<K: Key> Graft<K> {
         claim: &Claim,
     ) -> Result<Box<Self>> {
         let copies = std::mem::take(&mut stock.copies);
+        let tags = stock.tags.clone();
         let (session, cast) = stock.plant(app, claim);
         store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
+        store::session_list::set_tags(&mut tx, session.id, &tags).await?;
         for member in &cast {
             store::session::insert_cast(&mut tx, member).await?;
         }
@@ -272,7 +241,17 @@ impl<K: Key> Graft<K> {
     }
 
     /// Adds a message below one that was added before; its new id.
-    pub async fn add(&mut self, scion: Scion<K>) -> Result<MessageId> {
+    pub async fn add(&mut self, mut scion: Scion<K>) -> Result<MessageId> {
+        let revisions = std::mem::take(&mut scion.revisions);
+        let id = self.add_edited(scion, i64::try_from(revisions.len()).unwrap_or(i64::MAX)).await?;
+        for (number, revision) in (1..).zip(revisions) {
+            self.add_revision(id, number, revision).await?;
+        }
+        Ok(id)
+    }
+
+    /// Adds a message that was edited in place so many times; what it said before is added after it.
+    pub async fn add_edited(&mut self, scion: Scion<K>, times: i64) -> Result<MessageId> {
         let wrong = |what| Error::Internal(format!("a message to graft {what}"));
         if scion.status.is_running() {
             return Err(wrong("is still being written"));
@@ -290,11 +269,21 @@ impl<K: Key> Graft<K> {
             edited_from_id: scion.edited_from.and_then(|key| self.seats.find(key)),
             continued_from_id: scion.continued_from.and_then(|key| self.seats.find(key)),
         };
-        self.waiting.add(scion, self.session.id, &taken, sources);
-        if self.waiting.messages.len() >= BATCH || self.waiting.bytes >= BATCH_BYTES {
-            self.store_waiting().await?;
-        }
+        let (message, reply) = rows(scion, self.session.id, &taken, sources);
+        self.waiting.add(Message { revision: times.saturating_add(1), ..message }, reply);
+        self.store_if_full().await?;
         Ok(id)
+    }
+
+    /// Adds what a message said before, under its number: from 1, each once.
+    pub async fn add_revision(
+        &mut self,
+        message_id: MessageId,
+        revision: i64,
+        Revision { content, created_at }: Revision,
+    ) -> Result<()> {
+        self.waiting.add_old(OldText { message_id, revision, content, created_at });
+        self.store_if_full().await
     }
 
     /// The message that was made of this one, if it was added.
@@ -367,15 +356,17 @@ impl<K: Key> Graft<K> {
         Ok(tx)
     }
 
+    async fn store_if_full(&mut self) -> Result<()> {
+        if self.waiting.is_full() { self.store_waiting().await } else { Ok(()) }
+    }
+
     async fn store_waiting(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.waiting);
-        if batch.messages.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        store::message::insert_all(&mut tx, &batch.messages).await?;
-        store::graft::insert_revisions(&mut tx, &batch.old_texts).await?;
-        store::reply::insert_ended(&mut tx, &batch.replies).await?;
+        batch.store(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -391,41 +382,36 @@ impl<K: Key> Drop for Graft<K> {
     }
 }
 
-impl Batch {
-    /// Everything that is stored of one message: what comes with messages is added here.
-    fn add<K>(&mut self, scion: Scion<K>, session_id: SessionId, taken: &Taken, sources: Sources) {
-        let Place { id, depth, jump_id, jump_depth } = taken.place;
-        let mut revision = 1;
-        for old in scion.revisions {
-            self.bytes += old.content.len();
-            let Revision { content, created_at } = old;
-            self.old_texts.push(OldText { message_id: id, revision, content, created_at });
-            revision += 1;
-        }
-        let reply = |reply| Reply { message_id: id, session_id, ..reply };
-        self.replies.extend(scion.reply.map(reply));
-        self.bytes += scion.content.len() + scion.thought.as_deref().map_or(0, str::len);
-        self.messages.push(Message {
-            id,
-            session_id,
-            parent_id: taken.parent_id,
-            depth,
-            jump_id,
-            jump_depth,
-            role: scion.role,
-            author: scion.author,
-            content: scion.content,
-            thought: scion.thought,
-            status: scion.status,
-            revision,
-            edited_from_id: sources.edited_from_id,
-            continued_from_id: sources.continued_from_id,
-            hidden_from_prompt: scion.hidden_from_prompt,
-            bookmark: scion.bookmark,
-            created_at: taken.created_at,
-            edited_at: scion.edited_at,
-            deleted_at: None,
-            deletion_id: None,
-        });
-    }
+/// Everything that is stored of one message, but for what it said before.
+fn rows<K>(
+    scion: Scion<K>,
+    session_id: SessionId,
+    taken: &Taken,
+    sources: Sources,
+) -> (Message, Option<Reply>) {
+    let Place { id, depth, jump_id, jump_depth } = taken.place;
+    let reply = scion.reply.map(|reply| Reply { message_id: id, session_id, ..reply });
+    let message = Message {
+        id,
+        session_id,
+        parent_id: taken.parent_id,
+        depth,
+        jump_id,
+        jump_depth,
+        role: scion.role,
+        author: scion.author,
+        content: scion.content,
+        thought: scion.thought,
+        status: scion.status,
+        revision: 1,
+        edited_from_id: sources.edited_from_id,
+        continued_from_id: sources.continued_from_id,
+        hidden_from_prompt: scion.hidden_from_prompt,
+        bookmark: scion.bookmark,
+        created_at: taken.created_at,
+        edited_at: scion.edited_at,
+        deleted_at: None,
+        deletion_id: None,
+    };
+    (message, reply)
 }

@@ -5,27 +5,33 @@ use skald_base::Error;
 
 use super::document::Head;
 use crate::session::{
-    MAX_CAST,
+    MAX_CAST, Settings,
     native::{AuthorRecord, GenerationRecord, MessageRecord},
+    tags,
 };
 
 /// Bytes of one text at most: what a model may write in one reply.
 const TEXT_BYTES: usize = 1024 * 1024;
 /// Bytes of a name or an address at most.
 const NAME_BYTES: usize = 2048;
+/// Bytes of the name of a bookmark at most, as for those that a player gives.
+const BOOKMARK_BYTES: usize = 200;
+/// Attempts at a reply at most: another one can always be counted.
+const MAX_ATTEMPT: i64 = 1_000_000;
 /// People of one kind at most.
-const MAX_PEOPLE: usize = 500;
+pub(super) const MAX_PEOPLE: usize = 500;
 
 type Checked = Result<(), String>;
 
 /// Everything before the messages.
 pub(super) fn check_head(head: &Head) -> Checked {
     let Head { session, personas, characters } = head;
-    if personas.len().max(characters.len()) > MAX_PEOPLE {
-        return Err(format!("more than {MAX_PEOPLE} personas or characters"));
-    }
     if session.cast.len() > MAX_CAST {
         return Err(format!("more than {MAX_CAST} characters on stage"));
+    }
+    let Settings { story_model, supervisor_model, fallback_model, .. } = &session.settings;
+    for model in [story_model, supervisor_model, fallback_model].into_iter().flatten() {
+        check_text("a model", model, NAME_BYTES)?;
     }
     for (place, persona) in personas.iter().enumerate() {
         persona.check().map_err(|error| format!("persona {place}: {}", words(&error)))?;
@@ -33,6 +39,8 @@ pub(super) fn check_head(head: &Head) -> Checked {
     for (place, character) in characters.iter().enumerate() {
         character.check().map_err(|error| format!("character {place}: {}", words(&error)))?;
     }
+    tags::check("tags", session.tags.clone())
+        .map_err(|error| format!("tags: {}", words(&error)))?;
     check_place("persona", session.persona, personas.len())?;
     for member in &session.cast {
         check_text("the name on stage", &member.name, NAME_BYTES)?;
@@ -43,7 +51,8 @@ pub(super) fn check_head(head: &Head) -> Checked {
         )?;
         check_place("character", member.character, characters.len())?;
     }
-    check_time(session.created_at)
+    let times = [Some(session.created_at), session.archived_at];
+    times.into_iter().flatten().try_for_each(check_time)
 }
 
 fn words(error: &Error) -> String {
@@ -55,7 +64,11 @@ pub(super) fn check_message(head: &Head, place: usize, message: &MessageRecord) 
     if message.number != place {
         return Err(format!("it stands where message {place} should: they are numbered from 0"));
     }
-    for (what, number) in [("parent", message.parent), ("editedFrom", message.edited_from)] {
+    for (what, number) in [
+        ("parent", message.parent),
+        ("editedFrom", message.edited_from),
+        ("continuedFrom", message.continued_from),
+    ] {
         if number.is_some_and(|number| number >= place) {
             return Err(format!("its {what} does not stand before it"));
         }
@@ -65,6 +78,7 @@ pub(super) fn check_message(head: &Head, place: usize, message: &MessageRecord) 
     }
     check_text("content", &message.content, TEXT_BYTES)?;
     check_text("thought", message.thought.as_deref().unwrap_or_default(), TEXT_BYTES)?;
+    check_text("bookmark", message.bookmark.as_deref().unwrap_or_default(), BOOKMARK_BYTES)?;
     check_author(head, &message.author)?;
     for revision in &message.revisions {
         check_text("a revision", &revision.content, TEXT_BYTES)?;
@@ -90,8 +104,11 @@ fn check_generation(generation: &GenerationRecord) -> Checked {
     let failure = generation.failure.as_ref().map(|failure| failure.message.as_str());
     check_text("failure", failure.unwrap_or_default(), TEXT_BYTES)?;
     let numbers = generation.tokens.into_iter().flatten().chain(generation.cost);
-    if generation.attempt < 1 || numbers.into_iter().any(|number| number < 0) {
+    if numbers.into_iter().any(|number| number < 0) {
         return Err("generation has a negative number".into());
+    }
+    if !(1..=MAX_ATTEMPT).contains(&generation.attempt) {
+        return Err(format!("generation.attempt is not between 1 and {MAX_ATTEMPT}"));
     }
     let GenerationRecord { created_at, first_text_at, finished_at, .. } = generation;
     let times = [Some(*created_at), *first_text_at, Some(*finished_at)];

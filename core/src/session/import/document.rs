@@ -13,7 +13,10 @@ use std::{
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::check::{check_head, check_message};
+use super::{
+    check::{MAX_PEOPLE, check_head, check_message},
+    list::{AtMost, LastMentions},
+};
 use crate::{
     character::Card,
     persona::PersonaProfile,
@@ -46,7 +49,7 @@ pub(super) struct Outline {
     pub(super) messages: usize,
     /// The number of the selected leaf.
     pub(super) selected: Option<usize>,
-    /// The numbers of the leaves that were visited, the one visited last at the end.
+    /// The numbers of the leaves that were visited, each once, the one visited last at the end.
     pub(super) tips: Vec<usize>,
     /// Fields that this version does not know.
     pub(super) unknown: BTreeSet<String>,
@@ -146,8 +149,13 @@ impl<'de> Visitor<'de> for Document<'_> {
                 }
                 "version" => parts.set_version(map.next_value()?).map_err(A::Error::custom)?,
                 "session" => parts.session = Some(map.next_value()?),
-                "personas" => parts.personas = map.next_value()?,
-                "characters" => parts.characters = map.next_value()?,
+                "personas" => {
+                    parts.personas = map.next_value_seed(AtMost::new(MAX_PEOPLE, "personas"))?;
+                }
+                "characters" => {
+                    let list = AtMost::new(MAX_PEOPLE, "characters");
+                    parts.characters = map.next_value_seed(list)?;
+                }
                 "messages" => {
                     let head = parts.begin().map_err(A::Error::custom)?;
                     let messages = Messages { left: &self.left, take: &mut self.take, head };
@@ -155,7 +163,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                     parts.messages = Some(count);
                 }
                 "head" => parts.selected = map.next_value()?,
-                "tips" => parts.tips = map.next_value()?,
+                "tips" => parts.tips = map.next_value_seed(LastMentions)?,
                 _ => {
                     map.next_value::<serde::de::IgnoredAny>()?;
                 }

@@ -8,13 +8,17 @@
 mod check;
 mod desk;
 mod document;
+mod list;
 mod native;
 mod people;
 mod recognise;
 mod report;
 mod silly_tavern;
 
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -207,5 +211,10 @@ fn refuse(source: &Source, flaw: &Flaw) -> Error {
 fn open(source: &Source) -> Result<impl Read + use<>, Flaw> {
     let file = std::fs::File::open(&source.path);
     let file = file.map_err(|_| Flaw("it is gone: send it again".into()))?;
-    Ok(std::io::BufReader::with_capacity(64 * 1024, file))
+    let mut reader = BufReader::with_capacity(64 * 1024, file);
+    // A byte order mark begins a file that an editor has saved.
+    let start = reader.fill_buf().map_err(|_| Flaw("it cannot be read".into()))?;
+    let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    reader.consume(mark);
+    Ok(reader)
 }

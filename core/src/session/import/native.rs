@@ -18,6 +18,7 @@ use crate::{
         self, Session, SessionId, Settings,
         graft::{self, Claimed, Graft, Revision, Scion, Stock},
         native::{GenerationRecord, MessageRecord},
+        tags,
     },
     store,
     tree::{Author, MessageRole},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// Messages that wait to be stored.
-const QUEUE: usize = 32;
+const QUEUE: usize = 4;
 
 /// Makes the session, or tells what would be made.
 pub(super) async fn import(
@@ -102,6 +103,8 @@ async fn make(
         settings: record.settings.clone(),
         persona_id: settled.player(record.persona),
         cast: settled.cast(&record.cast),
+        tags: tags::check("input.uploadIds", record.tags.clone())?,
+        archived_at: record.archived_at,
         forked: None,
         copies: settled.copies(),
     };

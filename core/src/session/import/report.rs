@@ -52,7 +52,9 @@ impl Notes {
     pub fn add(&mut self, file_name: &str, line: Option<usize>, message: impl Into<String>) {
         self.count += 1;
         if self.first.len() < MAX_NOTES {
-            let (file_name, message) = (file_name.to_owned(), message.into());
+            let file_name = file_name.to_owned();
+            // What a file calls its fields may have characters that no database keeps.
+            let message = message.into().replace('\0', "\u{fffd}");
             self.first.push(Note { file_name, line, message });
         }
     }
@@ -77,5 +79,8 @@ mod tests {
         }
         assert_eq!((notes.first.len(), notes.count), (100, 250));
         assert_eq!(notes.first.last().and_then(|note| note.line), Some(100));
+        let mut notes = Notes::default();
+        notes.add("a.jsonl", None, "a\0b has no place here");
+        assert_eq!(notes.first[0].message, "a\u{fffd}b has no place here");
     }
 }

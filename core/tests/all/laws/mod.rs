@@ -1,17 +1,24 @@
 //! The laws of the story's tree, under everything that players and models may do, in any order.
 //!
 //! A random story is played through the graph and, beside it, on a model of
-//! lists and walks ([`model`]) that says what each act does or why it is
-//! refused. After each act the graph, the rows and the log must be what the
-//! model says ([`check`]). A failure is shrunk to the shortest story that fails.
+//! lists and walks ([`model`]) that says what each act does, or why it is
+//! refused ([`refuse`]). After each act the graph, the rows and the log must be
+//! what the model says ([`check`]). Forks are looked at as they are made, once
+//! more at the end, and some stories go on in one ([`fork`]). A failure is
+//! shrunk to the shortest story that fails.
 //!
 //! `SKALD_LAWS_CASES=500 cargo test -p skald-core --test all laws::` plays more, and without a
 //! limit of time; `SKALD_LAWS_SEED=n` plays other stories.
 
 mod act;
+mod changes;
 mod check;
+mod fold;
+mod fork;
 mod model;
 mod play;
+mod refuse;
+mod turns;
 
 use std::{
     cell::Cell,
@@ -30,7 +37,7 @@ use crate::{
 };
 
 /// Acts in one story at most; a page of the graph holds all messages that they make.
-const ACTS: usize = 40;
+const ACTS: usize = 48;
 
 /// Stories on each database, unless told otherwise or time is up.
 const CASES: u32 = 24;
@@ -77,6 +84,7 @@ async fn whatever_is_done_the_laws_hold() {
                 play.calm().await;
                 play.check().await;
                 play.check_fold().await;
+                play.check_left().await;
             };
             block_in_place(|| Handle::current().block_on(play));
             Ok(())

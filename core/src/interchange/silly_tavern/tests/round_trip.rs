@@ -82,9 +82,10 @@ fn files_know_which_they_branch_off() {
         (6, None),
     ];
     let voiced: Vec<_> = tree.iter().map(|(key, parent)| (*key, *parent, *key == 6)).collect();
-    let leaves = files::leaves(&voiced);
+    let leaves = files::leaves(&voiced, |_| false);
     // 2 is a swipe of 3, on whose path another file lies.
     assert_eq!(leaves, [4, 6]);
+    assert_eq!(files::leaves(&voiced, |key| key == 2), [2, 4, 6]);
     let parent = |key: i32| tree.iter().find(|(k, _)| *k == key).and_then(|(_, parent)| *parent);
     let branchings = files::branchings(&[2, 4, 5, 6], parent);
     let off = |file, at| Some(files::Branching { file, at });
@@ -201,7 +202,7 @@ proptest! {
         let nodes = grow(&drafts);
         let listed: Vec<_> =
             nodes.iter().map(|node| (node.key, node.parent, node.speaker.role)).collect();
-        let leaves = files::leaves(&listed);
+        let leaves = files::leaves(&listed, |_| false);
         let files: Vec<Vec<Entry>> = leaves.iter().map(|leaf| written(&nodes, *leaf).1).collect();
         let (merged, ends) = merge(&files);
         prop_assert_eq!(shape(&merged), shape(&nodes));
@@ -209,6 +210,30 @@ proptest! {
             let end = merged.iter().find(|node| Some(node.key) == *end).unwrap();
             prop_assert_eq!(&end.version.content, &node_of(&nodes, *leaf).version.content);
         }
+    }
+
+    #[test]
+    fn dated_files_are_the_same_tree_in_any_order(
+        drafts in prop::collection::vec(draft(), 1..40),
+        order in prop::collection::vec(any::<u32>(), 40),
+    ) {
+        let mut nodes = grow(&drafts);
+        for node in &mut nodes {
+            node.created_at = DateTime::from_timestamp_millis(node.key.cast_signed()).unwrap();
+            node.version.sent_at = Some(node.created_at);
+        }
+        let listed: Vec<_> =
+            nodes.iter().map(|node| (node.key, node.parent, node.speaker.role)).collect();
+        let mut leaves = files::leaves(&listed, |_| false);
+        leaves.sort_by_key(|leaf| order[usize::try_from(*leaf).unwrap()]);
+        let files: Vec<Vec<Entry>> = leaves.iter().map(|leaf| written(&nodes, *leaf).1).collect();
+        let (merged, _) = merge(&files);
+        // Siblings are ordered by their dates.
+        let dates = |nodes: &[Node]| -> HashMap<String, DateTime<chrono::Utc>> {
+            nodes.iter().map(|node| (node.version.content.clone(), node.created_at)).collect()
+        };
+        prop_assert_eq!(dates(&merged), dates(&nodes));
+        prop_assert_eq!(shape(&merged), shape(&nodes));
     }
 
     #[test]

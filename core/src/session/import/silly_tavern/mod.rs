@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Messages that wait to be stored.
-const QUEUE: usize = 32;
+const QUEUE: usize = 4;
 
 /// Everybody of the story, as they are known here.
 struct Company {
@@ -94,6 +94,8 @@ async fn make(
         settings: Settings { language: survey.language().into(), ..Settings::default() },
         persona_id: settled.persona(Some(0)),
         cast: company.members(),
+        tags: Vec::new(),
+        archived_at: None,
         forked: None,
         copies: settled.copies(),
     };
