@@ -1,13 +1,14 @@
 //! `skald-bench`: measures the release build of Skald on this machine.
 //!
-//! Each command starts the real program against a double of a provider, in a
-//! process of its own and on a database of its own, plays with it over the
-//! network, and prints what it found. Nothing here is part of the program.
+//! Each command but `recall` starts the real program against a double of a
+//! provider, in a process of its own and on a database of its own, plays with it
+//! over the network, and prints what it found. Nothing here is part of the program.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `crash` | what is lost when the server dies: nothing |
 //! | `ttft` | what Skald adds to the time to the first token, and what a token costs |
+//! | `recall` | how much of what was said comes to mind again |
 //! | `depth` | whether the length and width of a story cost anything |
 //! | `server` | the program under test: built, started, its CPU time |
 //! | `client` | players, and a client that asks the provider itself |
@@ -16,6 +17,7 @@
 mod client;
 mod crash;
 mod depth;
+mod recall;
 mod report;
 mod server;
 mod ttft;
@@ -66,6 +68,17 @@ enum Command {
     /// the age, when the server died, of the oldest word of a reply that is not stored. It fails
     /// if any of the four is not 0, or more than a second of text is gone.
     Crash(crash::Options),
+    /// How much of what was said in conversations comes to mind again.
+    ///
+    /// A file holds conversations, questions on them, and for each question the turns that answer
+    /// it. Each conversation is indexed by itself, as the product indexes a story, and every
+    /// question is asked of it; nobody is addressed, so "you" means nobody. Recall at k is the part
+    /// of a question's evidence among its first k hits; the overall numbers are means over all
+    /// questions but those of the category `adversarial`, which are reckoned apart. MRR is the mean
+    /// of one over the rank of the first evidence. The time is that of one question for 20 hits
+    /// with their reasons, indexing excluded. Beside it stands what anybody would try first: BM25
+    /// over turns, with and without the name of the speaker before each.
+    Recall(recall::Options),
 }
 
 #[tokio::main]
@@ -74,6 +87,7 @@ async fn main() -> ExitCode {
         Command::Ttft(options) => ttft::run(&options).await,
         Command::Depth(options) => depth::run(&options).await,
         Command::Crash(options) => crash::run(&options).await,
+        Command::Recall(options) => recall::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@
 //! purge                   what erases what was deleted long ago
 //! interchange             files of other programs (pure)
 //! text, search            words, folded and stemmed (pure); finding a message by them
+//! recall                  which passages of a story come to mind for a text (pure)
 //! request                 doing a thing once, however often it is asked
 //! file                    what is sent and fetched over HTTP, and the links to it
 //! ```
@@ -40,6 +41,7 @@ pub mod patch;
 pub mod persona;
 pub mod prompt;
 pub mod purge;
+pub mod recall;
 pub mod request;
 pub mod search;
 pub mod session;
