@@ -122,8 +122,12 @@ impl<'a> Scope<'a> {
 
 /// Whether a message is what another one was at some time.
 fn is_copy(message: &Message, old: &Message) -> bool {
-    let has_said =
-        old.content.starts_with(&message.content) || old.revisions.contains(&message.content);
+    // A fork of a reply that was being written has all its text so far; the reply itself loses
+    // what had not been saved when its process died.
+    let lost_some = old.status == "INTERRUPTED" && message.content.starts_with(&old.content);
+    let has_said = old.content.starts_with(&message.content)
+        || old.revisions.contains(&message.content)
+        || lost_some;
     message.created_at == old.created_at
         && (message.is_players, message.attempt.is_some())
             == (old.is_players, old.attempt.is_some())

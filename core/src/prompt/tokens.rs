@@ -195,23 +195,22 @@ mod tests {
     }
 
     proptest! {
-        /// A tokenizer that weighs in its own steady way is known within 5 %, or to the one
-        /// token of rounding, after ten prompts, each a mixture of its own.
+        /// Of a tokenizer that weighs in its own steady way a story is known within 5 % after its
+        /// ten prompts, each a mixture of its own.
         #[test]
         fn a_steady_tokenizer_is_learnt(
             truth in prop::array::uniform4(0.5_f64..2.0),
-            prompts in prop::collection::vec(prop::array::uniform4(1.0_f64..20_000.0), 11),
+            prompts in prop::collection::vec(prop::array::uniform4(1.0_f64..20_000.0), 10),
         ) {
             let count = |weight: Weight| to_tokens(dot(&truth, &usual(weight)));
             let mut calibration = Calibration::default();
-            let (last, first) = prompts.split_last().unwrap();
-            for prompt in first {
-                let frames = prompt[3] / 200.0;
-                let weight = Weight([prompt[0], prompt[1], prompt[2], frames]);
+            let mut story = Weight::default();
+            for prompt in &prompts {
+                let weight = Weight([prompt[0], prompt[1], prompt[2], prompt[3] / 200.0]);
                 calibration.learn(weight, count(weight));
+                story += weight;
             }
-            let weight = Weight([last[0], last[1], last[2], last[3] / 200.0]);
-            let (estimate, counted) = (calibration.tokens(weight), count(weight));
+            let (estimate, counted) = (calibration.tokens(story), count(story));
             let error = f64::from(estimate) / f64::from(counted) - 1.0;
             let is_near = estimate.abs_diff(counted) <= 1 || error.abs() < 0.05;
             prop_assert!(is_near, "{estimate} for {counted}");
