@@ -13,6 +13,7 @@ mod file;
 mod fork;
 mod generation;
 mod import;
+mod leaves;
 mod library;
 mod loaders;
 mod message;
