@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! persona, character      whom the player plays, whom a model plays
+//! fact                    what is known of either
 //! session                 one playthrough; `session::change` is one change to it
 //! tree                    messages and the laws of their tree; `tree::change` edits it
 //! turn                    from what the player sends to a reply that is saved
@@ -30,11 +31,13 @@ pub mod app;
 pub mod calibration;
 pub mod character;
 pub mod events;
+pub mod fact;
 pub mod file;
 mod fold;
 pub mod graphql;
 pub mod http;
 pub mod interchange;
+mod keys;
 pub mod library;
 pub mod llm;
 pub mod patch;

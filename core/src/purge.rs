@@ -34,6 +34,8 @@ pub struct Erased {
     pub sessions: u64,
     /// Personas and characters.
     pub cards: u64,
+    /// Facts of personas and characters that were erased.
+    pub facts: u64,
     /// Requests of clients.
     pub requests: u64,
     /// Events of sessions.
@@ -121,6 +123,7 @@ async fn erase_old(app: &App, before: DateTime<Utc>, erased: &mut Erased) -> Res
     for session in store::deleted_sessions(&app.db, before).await? {
         erase_session(app, session, before, erased).await?;
     }
+    erased.facts += in_batches!(app, store::erase_facts(&app.db, before));
     erased.cards += in_batches!(app, store::erase_personas(&app.db, before));
     erased.cards += in_batches!(app, store::erase_characters(&app.db, before));
     erased.requests += in_batches!(app, store::erase_requests(&app.db, before));

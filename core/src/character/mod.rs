@@ -236,7 +236,11 @@ pub async fn delete(app: &App, viewer: &Viewer, id: CharacterId) -> Result<Chara
 }
 
 /// The viewer's own character; others' public ones are seen but not to be changed.
-async fn lock_own(tx: &mut skald_base::Tx, viewer: &Viewer, id: CharacterId) -> Result<Character> {
+pub(crate) async fn lock_own(
+    tx: &mut skald_base::Tx,
+    viewer: &Viewer,
+    id: CharacterId,
+) -> Result<Character> {
     let user = viewer.user()?;
     let found = store::character::find_readable(tx, id, Some(user.id)).await?;
     let character = found.ok_or_else(|| Error::not_found("character").at("input.id"))?;

@@ -13,11 +13,13 @@ use sqlx::types::Json;
 use super::{
     connection::{Page, change, counted_cost, forward, page, total},
     context::Graph,
+    fact::{Fact, facts},
     stale::as_it_is,
     user::UserRef,
 };
 use crate::{
     character::{self, Card, CharacterId, CharacterPatch, NewCharacter, Shelf},
+    fact::FactOwner,
     patch::Patch,
     store,
 };
@@ -111,6 +113,17 @@ impl Character {
     /// Who made it; null if it came with the server or the account is gone.
     async fn creator(&self) -> Option<UserRef> {
         self.creator_id.map(UserRef)
+    }
+
+    /// What is known of it, oldest first; 20 a page unless told otherwise, 100 at most.
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
+    async fn facts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<Fact>> {
+        facts(ctx, FactOwner::Character(self.row_id), forward(first, after)).await
     }
 }
 

@@ -12,10 +12,12 @@ use std::{
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use skald_base::{Error, UserId, Viewer};
+use uuid::Uuid;
 
 use crate::{
     app::App,
     character::{Character, CharacterId},
+    fact::{Fact, FactId},
     persona::{Persona, PersonaId},
     prompt::record::{BlockRecord, PlanRecord, Runs},
     session::{CastMember, Session, SessionId},
@@ -42,6 +44,15 @@ impl From<Error> for LoadError {
     fn from(error: Error) -> Self {
         Self(error.describe())
     }
+}
+
+/// The first facts of a character or a persona.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct FactsKey {
+    /// Whom they are about.
+    pub(super) owner: Uuid,
+    /// How many facts at most.
+    pub(super) limit: i64,
 }
 
 /// The job that wrote a message.
@@ -174,6 +185,35 @@ impl Loader<CharacterId> for Batch {
     async fn load(&self, keys: &[CharacterId]) -> Loaded<CharacterId, Character> {
         let rows = store::character::by_ids(&self.app.db, keys).await?;
         Ok(rows.into_iter().map(|character| (character.id, character)).collect())
+    }
+}
+
+impl Loader<FactId> for Batch {
+    type Value = Fact;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[FactId]) -> Loaded<FactId, Fact> {
+        let mut reader = self.app.db.reader();
+        let rows = store::fact::readable(&mut reader, keys, self.viewer).await?;
+        Ok(rows.into_iter().map(|fact| (fact.id, fact)).collect())
+    }
+}
+
+impl Loader<FactsKey> for Batch {
+    type Value = Vec<Fact>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[FactsKey]) -> Loaded<FactsKey, Vec<Fact>> {
+        let mut loaded = HashMap::new();
+        // One statement for each size that the operation asks for, which is one in practice.
+        let limits: BTreeSet<i64> = keys.iter().map(|key| key.limit).collect();
+        for limit in limits {
+            let of_size = keys.iter().filter(|key| key.limit == limit);
+            let owners: Vec<Uuid> = of_size.map(|key| key.owner).collect();
+            let rows = store::fact::first_of(&self.app.db, &owners, limit).await?;
+            loaded.extend(group(rows, |fact| FactsKey { owner: fact.owner.uuid(), limit }));
+        }
+        Ok(loaded)
     }
 }
 

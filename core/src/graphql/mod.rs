@@ -9,6 +9,7 @@ mod character;
 mod connection;
 mod context;
 mod event;
+mod fact;
 mod file;
 mod fork;
 mod generation;
@@ -65,6 +66,7 @@ pub struct CoreQuery(
 pub struct CoreMutation(
     persona::PersonaMutation,
     character::CharacterMutation,
+    fact::FactMutation,
     session::SessionMutation,
     fork::ForkMutation,
     tree::MessageMutation,

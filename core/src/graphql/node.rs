@@ -15,6 +15,7 @@ use super::{
     alternatives::Alternatives,
     character::Character,
     context::Graph,
+    fact::Fact,
     generation::{GENERATION, Generation},
     loaders::ReplyKey,
     message::Message,
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::{
     character::{self, CharacterKind},
+    fact::FactKind,
     persona::PersonaKind,
     session::SessionKind,
     tree::{MessageId, MessageKind},
@@ -35,6 +37,7 @@ use crate::{
 enum CoreNode {
     Persona(Persona),
     Character(Character),
+    Fact(Fact),
     Session(Session),
     Message(Message),
     Alternatives(Alternatives),
@@ -128,6 +131,10 @@ pub(super) async fn find(ctx: &Context<'_>, path: &str, id: &ID) -> Result<Optio
             row.map(|row| CoreNode::Persona(row.into()))
         }
         CharacterKind::PREFIX => find_character(ctx, uuid).await?,
+        FactKind::PREFIX => {
+            let row = loaders.load(skald_base::Id::<FactKind>::from_uuid(uuid)).await?;
+            row.map(|row| CoreNode::Fact(row.into()))
+        }
         SessionKind::PREFIX => {
             let row = loaders.load(skald_base::Id::<SessionKind>::from_uuid(uuid)).await?;
             row.map(|row| CoreNode::Session(Session(row)))

@@ -13,9 +13,11 @@ use sqlx::types::Json;
 use super::{
     connection::{Page, change, counted_cost, forward, page, total},
     context::Graph,
+    fact::{Fact, facts},
     stale::as_it_is,
 };
 use crate::{
+    fact::FactOwner,
     patch::Patch,
     persona::{self, NewPersona, PersonaId, PersonaPatch, PersonaProfile},
     store,
@@ -62,6 +64,17 @@ impl Persona {
     /// The id, such as `persona_01jd…`.
     pub(super) async fn id(&self) -> ID {
         self.row_id.into()
+    }
+
+    /// What is known of this person, oldest first; 20 a page unless told otherwise, 100 at most.
+    #[graphql(complexity = "counted_cost(first, child_complexity)")]
+    async fn facts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<Fact>> {
+        facts(ctx, FactOwner::Persona(self.row_id), forward(first, after)).await
     }
 }
 

@@ -9,9 +9,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use skald_base::Result;
+use sqlx::types::Json;
 
 use super::{SessionMode, Settings};
 use crate::{
+    fact::Note,
     tree::{MessageRole, MessageStatus},
     turn::{FailureCode, Finish, NarratorTask},
 };
@@ -21,7 +24,7 @@ pub const FORMAT: &str = "skald-session";
 /// Counts changes that an older reader would misread.
 pub const MAJOR: u32 = 1;
 /// Counts fields that an older reader may leave out.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 
 /// What a document says of the session itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +62,40 @@ pub struct CastRecord {
     /// Its place in the list of characters; none if it is gone for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub character: Option<usize>,
+}
+
+/// Something that is known of a persona or a character: of one of them. Since version 1.2.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FactRecord {
+    /// Of a persona, by its place in the list of personas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<usize>,
+    /// Of a character, by its place in the list of characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub character: Option<usize>,
+    /// The fact itself.
+    pub text: String,
+    /// The writer's own word for what kind of fact it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// If there are any, one of them has to be said before the fact comes to mind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+impl FactRecord {
+    /// What is written down about whoever is at a place of the list of personas or of characters.
+    pub(crate) fn of(persona: Option<usize>, character: Option<usize>, note: Note) -> Self {
+        let Note { text, category, keys } = note;
+        Self { persona, character, text, category, keys: keys.0 }
+    }
+
+    /// What is written down; refuses what cannot be.
+    pub(crate) fn note(&self) -> Result<Note> {
+        let Self { text, category, keys, .. } = self.clone();
+        Note { text, category, keys: Json(keys) }.checked()
+    }
 }
 
 /// A message.

@@ -85,7 +85,28 @@ async fn write(tx: &mut Tx, sql: &'static str, character: &Character) -> Result<
     Ok(changed)
 }
 
-/// Readable: published and there, or the viewer's own, or in a session of theirs.
+/// What is true of a character `c` that the viewer may read, whose id is bound at this place:
+/// published and there, or the viewer's own, or in a session of theirs.
+macro_rules! readable {
+    ($viewer:literal) => {
+        concat!(
+            "((c.visibility IN ('PUBLIC', 'UNLISTED') AND c.deleted_at IS NULL)
+                OR c.creator_id = ",
+            $viewer,
+            "
+                OR EXISTS (
+                    SELECT 1 FROM cast_member m
+                    JOIN session_participant p ON p.session_id = m.session_id
+                    WHERE m.character_id = c.id AND p.user_id = ",
+            $viewer,
+            "))"
+        )
+    };
+}
+
+pub(super) use readable;
+
+/// A character that the viewer may read.
 pub(crate) async fn find_readable(
     source: &mut impl Source,
     id: CharacterId,
@@ -95,13 +116,8 @@ pub(crate) async fn find_readable(
         "SELECT ",
         columns!(),
         " FROM character c
-          WHERE c.id = $1
-              AND ((c.visibility IN ('PUBLIC', 'UNLISTED') AND c.deleted_at IS NULL)
-                  OR c.creator_id = $2
-                  OR EXISTS (
-                      SELECT 1 FROM cast_member m
-                      JOIN session_participant p ON p.session_id = m.session_id
-                      WHERE m.character_id = c.id AND p.user_id = $2))"
+          WHERE c.id = $1 AND ",
+        readable!("$2")
     );
     Ok(source.sql(SQL).bind(id).bind(viewer).optional().await?)
 }

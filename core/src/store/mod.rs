@@ -10,6 +10,7 @@ pub(crate) mod character;
 pub(crate) mod deletion;
 pub(crate) mod event;
 pub(crate) mod export;
+pub(crate) mod fact;
 pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod graft;

@@ -101,16 +101,15 @@ pub(crate) async fn erase_session(tx: &mut Tx, session: SessionId) -> Result<u64
     Ok(tx.query(SQL).bind(session).execute().await?)
 }
 
-/// Erases what was deleted before a moment, and stands neither in `$place` nor over a message.
-macro_rules! erase_unknown {
-    ($noun:literal, $place:literal) => {
+/// What was deleted before a moment, and stands neither in `$place` nor over a message; with
+/// what belongs to it.
+macro_rules! unknown {
+    ($noun:literal, $place:literal, $joined:literal) => {
         concat!(
-            "DELETE FROM ",
             $noun,
-            " WHERE id IN (
-                SELECT d.id FROM ",
-            $noun,
-            " d
+            " d",
+            $joined,
+            "
                 WHERE d.deleted_at < $1
                     AND NOT EXISTS (SELECT 1 FROM ",
             $place,
@@ -119,10 +118,46 @@ macro_rules! erase_unknown {
             "_id = d.id)
                     AND NOT EXISTS (SELECT 1 FROM message WHERE author_",
             $noun,
-            "_id = d.id)
-                LIMIT 200)"
+            "_id = d.id)"
         )
     };
+}
+
+/// Erases some of those.
+macro_rules! erase_unknown {
+    ($noun:literal, $place:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $noun,
+            " WHERE id IN (SELECT d.id FROM ",
+            unknown!($noun, $place, ""),
+            " LIMIT 200)"
+        )
+    };
+}
+
+/// Erases some of what is known of those.
+macro_rules! erase_facts {
+    ($noun:literal, $place:literal, $joined:literal) => {
+        concat!(
+            "DELETE FROM fact WHERE id IN (SELECT f.id FROM ",
+            unknown!($noun, $place, $joined),
+            " LIMIT 500)"
+        )
+    };
+}
+
+/// Erases facts of personas and characters that are about to be erased: one may have very many.
+pub(crate) async fn erase_facts(db: &Db, before: DateTime<Utc>) -> Result<u64> {
+    const PERSONAS: &str =
+        erase_facts!("persona", "session", " JOIN fact f ON f.persona_id = d.id");
+    const CHARACTERS: &str =
+        erase_facts!("character", "cast_member", " JOIN fact f ON f.character_id = d.id");
+    let erased = db.write(PERSONAS).bind(before).execute().await?;
+    if erased > 0 {
+        return Ok(erased);
+    }
+    Ok(db.write(CHARACTERS).bind(before).execute().await?)
 }
 
 /// Erases personas deleted before a moment that no session and no message knows.

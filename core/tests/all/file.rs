@@ -341,7 +341,7 @@ async fn a_document_holds_the_whole_session() {
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
             (&document["format"], &document["version"]),
-            (&json!("skald-session"), &json!("1.1"))
+            (&json!("skald-session"), &json!("1.2"))
         );
         assert_eq!(document["personas"][0]["name"], "Astrid");
         assert_eq!(document["characters"][0]["description"], "An innkeeper with a burn scar.");

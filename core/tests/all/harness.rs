@@ -328,6 +328,7 @@ impl World {
             "SELECT count(*) FROM session_event",
             "SELECT count(*) FROM branch_tip",
             "SELECT count(*) FROM session_import",
+            "SELECT count(*) FROM fact",
             "SELECT count(*) FROM client_request",
         ] {
             rows.push(self.count(sql).await);
@@ -387,6 +388,7 @@ struct Mutation {
 fn mutation(name: &str) -> Mutation {
     const PERSONA: &str = "persona { id name isDefault version deletedAt }";
     const CHARACTER: &str = "character { id name visibility version deletedAt creator { id } }";
+    const FACT: &str = "fact { id text category keys version }";
     const SESSION: &str = "session { id title version sequence deletedAt head { id }
         persona { id } owner { id } }";
     const TURN: &str = "session { id sequence head { id } } message { ...M } reply { ...M }";
@@ -399,6 +401,9 @@ fn mutation(name: &str) -> Mutation {
         "createCharacter" => (capital, true, CHARACTER),
         "updateCharacter" => (capital, false, CHARACTER),
         "deleteCharacter" => (capital, false, "deletedCharacterId"),
+        "addFact" => (capital, true, FACT),
+        "updateFact" => (capital, false, FACT),
+        "removeFact" => (capital, false, "removedFactId"),
         "createUpload" => (capital, true, "upload { id url expiresAt maxBytes }"),
         "importSession" => (
             capital,

@@ -47,7 +47,7 @@ pub(crate) async fn import(world: &World, who: Viewer, content: &str) -> Value {
 }
 
 /// Why a file is refused; nothing is left of it.
-async fn refusal(world: &World, content: impl Into<Body>) -> String {
+pub(crate) async fn refusal(world: &World, content: impl Into<Body>) -> String {
     let before = world.rows().await;
     let upload = send(world, freya(), content).await;
     let input = json!({ "uploadIds": [upload], "clientRequestId": "bad" });
@@ -235,7 +235,7 @@ async fn a_malformed_file_is_named_with_the_place_and_leaves_nothing() {
             ("not json", "expected"),
             ("[1, 2]", "a Skald session"),
             ("{\"spec\":\"chara_card_v2\"}", "does not begin as a Skald session"),
-            (&swap("\"1.1\"", "\"2.0\""), "version \"2.0\""),
+            (&swap("\"1.2\"", "\"2.0\""), "version \"2.0\""),
             (document.split_once(&third).unwrap().0, "EOF while parsing"),
             (&format!("{document}x"), "trailing characters"),
             (&swap(&format!("{third}\n"), ""), "message 4: it stands where message 3 should"),
@@ -300,7 +300,7 @@ async fn a_later_version_is_read_and_what_is_new_is_told() {
         let tale = world.tale(freya()).await;
         let document = document(world, freya(), &tale.session).await;
         let later = document
-            .replacen("\"version\":\"1.1\"", "\"version\":\"1.7\",\"mood\":{\"a\":[1]}", 1)
+            .replacen("\"version\":\"1.2\"", "\"version\":\"1.7\",\"mood\":{\"a\":[1]}", 1)
             .replacen("\"role\":", "\"weather\\u0000\":\"rain\",\"role\":", 1)
             .replacen("\"settings\":{", "\"settings\":{\"storyModel\":\"gone/model\",\"x\":1,", 1)
             .replacen("\"storyModel\":null,", "", 1);

@@ -67,6 +67,13 @@ async fn a_second_device_hears_of_everything() {
         hear(&mut live, &[("NodeAdded", &mira)]).await;
         world.does(freya(), "updateCharacter", json!({ "id": mira, "name": "Mirja" })).await;
         hear(&mut live, &[("NodeChanged", &mira)]).await;
+        let fact = json!({ "ownerId": mira, "text": "Is tall." });
+        let fact = id(&world.does(freya(), "addFact", fact).await["fact"]);
+        hear(&mut live, &[("NodeChanged", &mira)]).await;
+        world.does(freya(), "updateFact", json!({ "id": fact, "text": "Was tall." })).await;
+        hear(&mut live, &[("NodeChanged", &mira)]).await;
+        world.does(freya(), "removeFact", json!({ "id": fact })).await;
+        hear(&mut live, &[("NodeChanged", &mira)]).await;
         world.character(bjorn(), json!({ "name": "Odd", "visibility": "PUBLIC" })).await;
         // One who greets nobody begins a session without a message; that is told once.
         let ulf = world.character(freya(), json!({ "name": "Ulf" })).await;

@@ -20,6 +20,7 @@ mod client;
 mod continuation;
 mod durable;
 mod events;
+mod fact;
 mod file;
 mod fork;
 mod gemini;

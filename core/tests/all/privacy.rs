@@ -22,6 +22,7 @@ struct Reach {
 enum Kind {
     Persona,
     Character,
+    Fact,
     Session,
     Message,
     Alternatives,
@@ -34,10 +35,11 @@ const REACHES: &[Reach] = &{
     const fn reach(field: &'static str, kind: Kind, document: &'static str) -> Reach {
         Reach { field, document, kind }
     }
-    use Kind::{Alternatives, Character, Generation, Message, Nothing, Persona, Session};
+    use Kind::{Alternatives, Character, Fact, Generation, Message, Nothing, Persona, Session};
     [
         reach("node", Persona, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Character, "query($id: ID!) { node(id: $id) { id } }"),
+        reach("node", Fact, "query($id: ID!) { node(id: $id) { id ... on Fact { text } } }"),
         reach("node", Session, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Message, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Alternatives, "query($id: ID!) { node(id: $id) { id } }"),
@@ -134,6 +136,30 @@ const REACHES: &[Reach] = &{
             Character,
             "mutation($id: ID!) { deleteCharacter(input: { id: $id }) {
                 deletedCharacterId errors { code message path } } }",
+        ),
+        reach(
+            "addFact",
+            Persona,
+            "mutation($id: ID!, $r: String!) { addFact(input: { ownerId: $id, text: \"A\",
+                clientRequestId: $r }) { fact { text } errors { code message path } } }",
+        ),
+        reach(
+            "addFact",
+            Character,
+            "mutation($id: ID!, $r: String!) { addFact(input: { ownerId: $id, text: \"A\",
+                clientRequestId: $r }) { fact { text } errors { code message path } } }",
+        ),
+        reach(
+            "updateFact",
+            Fact,
+            "mutation($id: ID!) { updateFact(input: { id: $id, text: \"Stolen\",
+                expectedVersion: 7 }) { fact { text } errors { code message path } } }",
+        ),
+        reach(
+            "removeFact",
+            Fact,
+            "mutation($id: ID!) { removeFact(input: { id: $id }) {
+                removedFactId errors { code message path } } }",
         ),
         reach(
             "createSession",
@@ -386,9 +412,12 @@ struct Secrets {
 impl Secrets {
     async fn of(world: &World, tale: &Tale) -> Self {
         let (_, reply) = world.talks(freya(), tale, "A secret.").await;
+        let fact = json!({ "ownerId": tale.character, "text": "Another secret." });
+        let fact = world.does(freya(), "addFact", fact).await["fact"].clone();
         let ids = BTreeMap::from([
             ("persona", tale.persona.clone()),
             ("character", tale.character.clone()),
+            ("fact", id(&fact)),
             ("session", tale.session.clone()),
             ("message", id(&reply)),
             ("alternatives", id(&reply["alternatives"])),
@@ -401,6 +430,7 @@ impl Secrets {
         let name = match kind {
             Kind::Persona => "persona",
             Kind::Character => "character",
+            Kind::Fact => "fact",
             Kind::Session => "session",
             Kind::Message => "message",
             Kind::Alternatives => "alternatives",
@@ -451,7 +481,8 @@ async fn what_is_not_yours_is_not_there() {
             let rows = world.rows().await;
             let everything = "query($s: ID!, $p: ID!, $c: ID!) { session(id: $s) { title version
                 sequence persona { id } head { id } messages { nodes { id content revision
-                deletedAt } } } persona(id: $p) { name version } character(id: $c) { name version } }";
+                deletedAt } } } persona(id: $p) { name version }
+                character(id: $c) { name version facts { nodes { text version } } } }";
             let ids = json!({ "s": theirs.session, "p": theirs.persona, "c": theirs.character });
             (rows, world.send(freya(), everything, ids).await)
         };
@@ -559,6 +590,7 @@ async fn everything_with_an_id_is_a_node() {
         let kinds = [
             ("Persona", &secrets.ids["persona"]),
             ("Character", &secrets.ids["character"]),
+            ("Fact", &secrets.ids["fact"]),
             ("Session", &secrets.ids["session"]),
             ("Message", &secrets.ids["message"]),
             ("Alternatives", &secrets.ids["alternatives"]),

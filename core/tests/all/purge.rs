@@ -178,6 +178,7 @@ async fn a_deleted_session_goes_with_all_that_is_its_own() {
             world.does(freya(), "deleteSession", json!({ "id": session })).await;
         }
         for (name, id) in [("deletePersona", &tale.persona), ("deleteCharacter", &tale.character)] {
+            crate::fact::add(world, freya(), id, "Is known.").await;
             world.does(freya(), name, json!({ "id": id })).await;
         }
         clock.advance(days(30) - TimeDelta::seconds(1));
@@ -198,7 +199,7 @@ async fn a_deleted_session_goes_with_all_that_is_its_own() {
         world.does(freya(), "deleteSession", json!({ "id": other.session })).await;
         clock.advance(month());
         let erased = purge(world).await;
-        assert_eq!((erased.sessions, erased.cards), (1, 2), "{erased:?}");
+        assert_eq!((erased.sessions, erased.cards, erased.facts), (1, 2, 2), "{erased:?}");
         let left = "SELECT count(*) FROM session_tag";
         assert_eq!(world.count(left).await, 0);
         assert_eq!(world.count("SELECT count(*) FROM session").await, 1);

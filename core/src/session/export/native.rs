@@ -7,17 +7,19 @@ use bytes::Bytes;
 use futures_util::Stream;
 use serde::Serialize;
 use skald_base::{Error, Result};
+use uuid::Uuid;
 
 use super::PAGE;
 use crate::{
     app::App,
     character::{Card, CharacterId},
+    fact::Note,
     persona::{PersonaId, PersonaProfile},
     session::{
         Session,
         native::{
-            AuthorRecord, CastRecord, FORMAT, FailureRecord, GenerationRecord, MAJOR, MINOR,
-            MessageRecord, RevisionRecord, SessionRecord,
+            AuthorRecord, CastRecord, FORMAT, FactRecord, FailureRecord, GenerationRecord, MAJOR,
+            MINOR, MessageRecord, RevisionRecord, SessionRecord,
         },
     },
     store::{self, fork::OldText, message::DepthCursor},
@@ -66,11 +68,14 @@ pub(super) fn stream(app: App, session: Session) -> impl Stream<Item = Result<By
 
 /// Everybody a session knows, by content: two who are written alike are one.
 struct People {
-    personas: Vec<PersonaProfile>,
-    characters: Vec<Card>,
+    personas: Vec<Person<PersonaProfile>>,
+    characters: Vec<Person<Card>>,
     persona_places: HashMap<PersonaId, usize>,
     character_places: HashMap<CharacterId, usize>,
 }
+
+/// What is written about somebody, and what is known of them, in order.
+type Person<T> = (T, Vec<Note>);
 
 impl People {
     async fn of(app: &App, session: &Session) -> Result<Self> {
@@ -79,16 +84,46 @@ impl People {
         let first: Vec<PersonaId> = session.persona_id.into_iter().collect();
         let others: Vec<PersonaId> = authors.iter().filter_map(|(persona, _)| *persona).collect();
         let rows = store::persona::by_ids(&app.db, &[&first[..], &others].concat()).await?;
-        let known = rows.into_iter().map(|row| (row.id, row.profile)).collect();
+        let mut notes = notes(app, rows.iter().map(|row| row.id.uuid())).await?;
+        let mut with = |id: Uuid| notes.remove(&id).unwrap_or_default();
+        let known = rows.into_iter().map(|row| (row.id, (row.profile, with(row.id.uuid()))));
+        let known = known.collect();
         let (personas, persona_places) = places(&first, others, &known)?;
         let first: Vec<CharacterId> =
             cast.iter().filter_map(|member| member.character_id).collect();
         let others: Vec<CharacterId> = authors.iter().filter_map(|(_, speaker)| *speaker).collect();
         let rows = store::character::by_ids(&app.db, &[&first[..], &others].concat()).await?;
-        let known = rows.into_iter().map(|row| (row.id, row.card)).collect();
+        let mut notes = self::notes(app, rows.iter().map(|row| row.id.uuid())).await?;
+        let mut with = |id: Uuid| notes.remove(&id).unwrap_or_default();
+        let known = rows.into_iter().map(|row| (row.id, (row.card, with(row.id.uuid()))));
+        let known = known.collect();
         let (characters, character_places) = places(&first, others, &known)?;
         Ok(Self { personas, characters, persona_places, character_places })
     }
+
+    /// Everything that is known of anybody.
+    fn facts(&self) -> Vec<FactRecord> {
+        let mut facts = Vec::new();
+        for (place, (_, notes)) in self.personas.iter().enumerate() {
+            let of = |note: &Note| FactRecord::of(Some(place), None, note.clone());
+            facts.extend(notes.iter().map(of));
+        }
+        for (place, (_, notes)) in self.characters.iter().enumerate() {
+            let of = |note: &Note| FactRecord::of(None, Some(place), note.clone());
+            facts.extend(notes.iter().map(of));
+        }
+        facts
+    }
+}
+
+/// What is known of these personas or characters.
+async fn notes(app: &App, owners: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, Vec<Note>>> {
+    let owners: Vec<Uuid> = owners.collect();
+    let mut notes: HashMap<Uuid, Vec<Note>> = HashMap::new();
+    for fact in store::fact::of_owners(&app.db, &owners).await? {
+        notes.entry(fact.owner.uuid()).or_default().push(fact.note);
+    }
+    Ok(notes)
 }
 
 /// A list of people, each once, and where each id stands in it.
@@ -147,18 +182,26 @@ async fn head(app: &App, session: &Session, people: &People) -> Result<Bytes> {
     let mut text = format!(
         "{{\"format\":\"{FORMAT}\",\"version\":\"{MAJOR}.{MINOR}\",\n\"session\":{session},\n"
     );
-    list(&mut text, "personas", &people.personas)?;
-    list(&mut text, "characters", &people.characters)?;
+    list(&mut text, "personas", people.personas.iter().map(|(profile, _)| profile))?;
+    list(&mut text, "characters", people.characters.iter().map(|(card, _)| card))?;
+    let facts = people.facts();
+    if !facts.is_empty() {
+        list(&mut text, "facts", facts.iter())?;
+    }
     text.push_str("\"messages\":[");
     Ok(text.into())
 }
 
 /// A list with one line for each entry.
-fn list<T: Serialize>(text: &mut String, name: &str, entries: &[T]) -> Result<()> {
+fn list(
+    text: &mut String,
+    name: &str,
+    entries: impl Iterator<Item = impl Serialize>,
+) -> Result<()> {
     text.extend(["\"", name, "\":["]);
-    for (place, entry) in entries.iter().enumerate() {
+    for (place, entry) in entries.enumerate() {
         text.push_str(if place == 0 { "\n" } else { ",\n" });
-        text.push_str(&json(entry)?);
+        text.push_str(&json(&entry)?);
     }
     text.push_str("],\n");
     Ok(())

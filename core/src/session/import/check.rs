@@ -1,13 +1,18 @@
 //! What may stand in a document, beyond its being JSON of the right form. Pure.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Datelike, Utc};
 use skald_base::Error;
 
 use super::document::Head;
-use crate::session::{
-    MAX_CAST, Settings,
-    native::{AuthorRecord, GenerationRecord, MessageRecord},
-    tags,
+use crate::{
+    fact,
+    session::{
+        MAX_CAST, Settings,
+        native::{AuthorRecord, GenerationRecord, MessageRecord},
+        tags,
+    },
 };
 
 /// Bytes of one text at most: what a model may write in one reply.
@@ -20,12 +25,14 @@ const BOOKMARK_BYTES: usize = 200;
 const MAX_ATTEMPT: i64 = 1_000_000;
 /// People of one kind at most.
 pub(super) const MAX_PEOPLE: usize = 500;
+/// Facts about all of them at most.
+pub(super) const MAX_FACTS: usize = 20_000;
 
 type Checked = Result<(), String>;
 
 /// Everything before the messages.
 pub(super) fn check_head(head: &Head) -> Checked {
-    let Head { session, personas, characters } = head;
+    let Head { session, personas, characters, .. } = head;
     if session.cast.len() > MAX_CAST {
         return Err(format!("more than {MAX_CAST} characters on stage"));
     }
@@ -39,6 +46,7 @@ pub(super) fn check_head(head: &Head) -> Checked {
     for (place, character) in characters.iter().enumerate() {
         character.check().map_err(|error| format!("character {place}: {}", words(&error)))?;
     }
+    check_facts(head)?;
     tags::check("tags", session.tags.clone())
         .map_err(|error| format!("tags: {}", words(&error)))?;
     check_place("persona", session.persona, personas.len())?;
@@ -53,6 +61,25 @@ pub(super) fn check_head(head: &Head) -> Checked {
     }
     let times = [Some(session.created_at), session.archived_at];
     times.into_iter().flatten().try_for_each(check_time)
+}
+
+/// Each is about one of them, none of them has too many, and each says something.
+fn check_facts(head: &Head) -> Checked {
+    let mut counts = HashMap::new();
+    for (number, fact) in head.facts.iter().enumerate() {
+        if fact.persona.is_some() == fact.character.is_some() {
+            return Err(format!("fact {number} is not about one persona or one character"));
+        }
+        check_place("persona", fact.persona, head.personas.len())?;
+        check_place("character", fact.character, head.characters.len())?;
+        let count = counts.entry((fact.persona, fact.character)).or_insert(0);
+        *count += 1;
+        if *count > fact::MAX_FACTS {
+            return Err(format!("more than {} facts about one person", fact::MAX_FACTS));
+        }
+        fact.note().map_err(|error| format!("fact {number}: {}", words(&error)))?;
+    }
+    Ok(())
 }
 
 fn words(error: &Error) -> String {

@@ -14,13 +14,13 @@ use std::{
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::{
-    check::{MAX_PEOPLE, check_head, check_message},
+    check::{MAX_FACTS, MAX_PEOPLE, check_head, check_message},
     list::{AtMost, LastMentions},
 };
 use crate::{
     character::Card,
     persona::PersonaProfile,
-    session::native::{FORMAT, MAJOR, MINOR, MessageRecord, SessionRecord},
+    session::native::{FORMAT, FactRecord, MAJOR, MINOR, MessageRecord, SessionRecord},
 };
 
 /// Bytes of one message, or of everybody in a story, at most.
@@ -40,6 +40,7 @@ pub(super) struct Head {
     pub(super) session: SessionRecord,
     pub(super) personas: Vec<PersonaProfile>,
     pub(super) characters: Vec<Card>,
+    pub(super) facts: Vec<FactRecord>,
 }
 
 /// A document without its messages.
@@ -117,6 +118,7 @@ struct Parts {
     session: Option<SessionRecord>,
     personas: Vec<PersonaProfile>,
     characters: Vec<Card>,
+    facts: Vec<FactRecord>,
     head: Option<Head>,
     messages: Option<usize>,
     selected: Option<usize>,
@@ -156,6 +158,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                     let list = AtMost::new(MAX_PEOPLE, "characters");
                     parts.characters = map.next_value_seed(list)?;
                 }
+                "facts" => parts.facts = map.next_value_seed(AtMost::new(MAX_FACTS, "facts"))?,
                 "messages" => {
                     let head = parts.begin().map_err(A::Error::custom)?;
                     let messages = Messages { left: &self.left, take: &mut self.take, head };
@@ -195,7 +198,8 @@ impl Parts {
         let session = self.session.take().ok_or("session has to stand before messages")?;
         let (personas, characters) =
             (std::mem::take(&mut self.personas), std::mem::take(&mut self.characters));
-        let head = Head { session, personas, characters };
+        let facts = std::mem::take(&mut self.facts);
+        let head = Head { session, personas, characters, facts };
         check_head(&head)?;
         Ok(self.head.insert(head))
     }

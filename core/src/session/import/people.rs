@@ -2,26 +2,43 @@
 //!
 //! Somebody who is written alike is the same; everybody else becomes a private copy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use skald_base::{Result, Tx, UserId, Viewer};
+use uuid::Uuid;
 
 use super::{ImportWish, Report, document::Head};
 use crate::{
     app::App,
     character::{Card, Character, CharacterId, Visibility},
+    fact::{self, FactOwner, Note},
     library::LibraryNode,
     persona::{Persona, PersonaId, PersonaProfile},
-    session::{choose_persona, graft::Member, load_cast, native::CastRecord},
+    session::{
+        choose_persona,
+        graft::Member,
+        load_cast,
+        native::{CastRecord, FactRecord},
+    },
     store,
 };
 
 /// Who of a document is known here, by place in its lists.
 pub(super) struct People {
-    personas: Vec<(PersonaProfile, Option<PersonaId>)>,
-    characters: Vec<(Card, Option<CharacterId>)>,
+    personas: Vec<Person<PersonaProfile, PersonaId>>,
+    characters: Vec<Person<Card, CharacterId>>,
     wanted_player: Option<PersonaId>,
     wanted_first: Option<CharacterId>,
+}
+
+/// Somebody of a document.
+struct Person<T, I> {
+    /// What is written about them.
+    card: T,
+    /// What is known of them, in order; nobody looks at it where they are known here.
+    notes: Vec<Note>,
+    /// Who they are here; none if nobody is written alike.
+    known: Option<I>,
 }
 
 /// Everybody of a document, found or copied.
@@ -54,17 +71,21 @@ impl People {
         for (place, profile) in head.personas.iter().enumerate() {
             let mut found = store::persona::named(&app.db, user, &profile.name).await?;
             found.retain(|row| row.profile == *profile);
+            let notes = notes(&head.facts, |fact| fact.persona == Some(place))?;
+            let ids: Vec<Uuid> = found.iter().map(|row| row.id.uuid()).collect();
+            let alike = who_knows(app, &ids, &notes).await?.map(PersonaId::from_uuid);
             let wanted = wish.persona_id.filter(|_| head.session.persona == Some(place));
-            let id = wanted.or(found.first().map(|row| row.id));
-            personas.push((profile.clone(), id));
+            personas.push(Person { card: profile.clone(), notes, known: wanted.or(alike) });
         }
         let first = head.session.cast.first().and_then(|member| member.character);
         for (place, card) in head.characters.iter().enumerate() {
             let mut found = store::character::named(&app.db, user, &card.name).await?;
             found.retain(|row| row.card == *card);
+            let notes = notes(&head.facts, |fact| fact.character == Some(place))?;
+            let ids: Vec<Uuid> = found.iter().map(|row| row.id.uuid()).collect();
+            let alike = who_knows(app, &ids, &notes).await?.map(CharacterId::from_uuid);
             let wanted = wish.character_id.filter(|_| first == Some(place));
-            let id = wanted.or(found.first().map(|row| row.id));
-            characters.push((card.clone(), id));
+            characters.push(Person { card: card.clone(), notes, known: wanted.or(alike) });
         }
         let (wanted_player, wanted_first) = (wish.persona_id, wish.character_id);
         Ok(Self { personas, characters, wanted_player, wanted_first })
@@ -75,17 +96,20 @@ impl People {
         player: (PersonaProfile, Option<PersonaId>),
         characters: Vec<(Card, Option<CharacterId>)>,
     ) -> Self {
-        let (wanted_player, wanted_first) = (None, None);
-        Self { personas: vec![player], characters, wanted_player, wanted_first }
+        let (card, known) = player;
+        let personas = vec![Person { card, notes: Vec::new(), known }];
+        let character = |(card, known)| Person { card, notes: Vec::new(), known };
+        let characters = characters.into_iter().map(character).collect();
+        Self { personas, characters, wanted_player: None, wanted_first: None }
     }
 
     /// Tells of whom copies are made.
     pub(super) fn note(&self, (file, report): (&str, &mut Report)) {
-        let personas = self.personas.iter().filter(|(_, id)| id.is_none());
-        let characters = self.characters.iter().filter(|(_, id)| id.is_none());
+        let personas = self.personas.iter().filter(|person| person.known.is_none());
+        let characters = self.characters.iter().filter(|person| person.known.is_none());
         let names: BTreeSet<(&str, &str)> = personas
-            .map(|(profile, _)| ("persona", profile.name.as_str()))
-            .chain(characters.map(|(card, _)| ("character", card.name.as_str())))
+            .map(|person| ("persona", person.card.name.as_str()))
+            .chain(characters.map(|person| ("character", person.card.name.as_str())))
             .collect();
         for (noun, name) in names {
             let message = format!("no {noun} here is written as {name} is: a private copy is made");
@@ -106,7 +130,7 @@ impl People {
             wanted_player,
             wanted_first,
         };
-        for (profile, known) in self.personas {
+        for Person { card: profile, notes, known } in self.personas {
             let id = known.unwrap_or_else(|| app.ids.next());
             settled.personas.push(id);
             if known.is_none() {
@@ -122,9 +146,10 @@ impl People {
                     deleted_at: None,
                 };
                 store::persona::insert(tx, &persona).await?;
+                fact::write_all(app, tx, FactOwner::Persona(id), notes).await?;
             }
         }
-        for (card, known) in self.characters {
+        for Person { card, notes, known } in self.characters {
             let id = known.unwrap_or_else(|| app.ids.next());
             settled.characters.push(id);
             if known.is_none() {
@@ -140,10 +165,35 @@ impl People {
                     deleted_at: None,
                 };
                 store::character::insert(tx, &character).await?;
+                fact::write_all(app, tx, FactOwner::Character(id), notes).await?;
             }
         }
         Ok(settled)
     }
+}
+
+/// What a document says is known of somebody.
+fn notes(facts: &[FactRecord], is_about: impl Fn(&FactRecord) -> bool) -> Result<Vec<Note>> {
+    facts.iter().filter(|fact| is_about(fact)).map(FactRecord::note).collect()
+}
+
+/// The first of these of whom exactly this is known, else the first of whom all of it is.
+///
+/// Who has learnt something since a story went out is still the same.
+async fn who_knows(app: &App, ids: &[Uuid], notes: &[Note]) -> Result<Option<Uuid>> {
+    let mut knows_all = None;
+    // One by one: each may know very much.
+    for id in ids {
+        let facts = store::fact::of_owners(&app.db, &[*id]).await?;
+        if facts.iter().map(|fact| &fact.note).eq(notes) {
+            return Ok(Some(*id));
+        }
+        let known: HashSet<&Note> = facts.iter().map(|fact| &fact.note).collect();
+        if notes.iter().all(|note| known.contains(note)) {
+            knows_all = knows_all.or(Some(*id));
+        }
+    }
+    Ok(knows_all)
 }
 
 impl Settled {
