@@ -9,6 +9,7 @@
 //! tree                    messages and the laws of their tree; `tree::change` edits it
 //! turn                    from what the player sends to a reply that is saved
 //! prompt                  what a model is told (pure)
+//! memory                  what of an outgrown story comes to mind in a turn
 //! calibration             how models' tokenizers weigh
 //! llm                     models that write
 //! usage                   what they cost
@@ -37,6 +38,7 @@ pub mod http;
 pub mod interchange;
 pub mod library;
 pub mod llm;
+pub mod memory;
 pub mod patch;
 pub mod persona;
 pub mod prompt;
@@ -55,6 +57,7 @@ use skald_base::Migrations;
 
 pub use app::{App, Limits, Setup};
 pub use file::{FileSettings, Files};
+pub use memory::MemorySettings;
 
 /// The core database's migrations.
 pub static MIGRATIONS: Migrations = Migrations {

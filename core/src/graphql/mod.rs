@@ -15,6 +15,7 @@ mod generation;
 mod import;
 mod library;
 mod loaders;
+mod memory;
 mod message;
 mod model;
 mod node;
@@ -54,6 +55,7 @@ pub struct CoreQuery(
     session::SessionQuery,
     session_list::SessionListQuery,
     message::MessageQuery,
+    memory::MemoryQuery,
     model::ModelQuery,
     prompt::PromptQuery,
     usage::UsageQuery,

@@ -37,7 +37,7 @@ impl Index {
     fn shared<'a>(&self, item: usize, wanted: &'a [Wanted]) -> Vec<&'a Wanted> {
         let has = |one: &&Wanted| {
             let postings = self.postings(&one.term);
-            postings.binary_search_by_key(&item, |posting| posting.item).is_ok()
+            postings.binary_search_by_key(&item, |posting| posting.item()).is_ok()
         };
         wanted.iter().filter(has).collect()
     }
