@@ -17,6 +17,7 @@ mod import;
 mod leaves;
 mod library;
 mod loaders;
+mod memory;
 mod message;
 mod model;
 mod node;
@@ -56,6 +57,7 @@ pub struct CoreQuery(
     session::SessionQuery,
     session_list::SessionListQuery,
     message::MessageQuery,
+    memory::MemoryQuery,
     model::ModelQuery,
     prompt::PromptQuery,
     usage::UsageQuery,

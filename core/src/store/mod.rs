@@ -16,6 +16,7 @@ pub(crate) mod fork;
 pub(crate) mod graft;
 pub(crate) mod import;
 pub(crate) mod library;
+pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod outline;
 pub(crate) mod persona;

@@ -36,6 +36,7 @@ mod laws;
 mod library;
 mod library_events;
 mod mark;
+mod memory;
 mod openai;
 mod outline;
 mod persona;
