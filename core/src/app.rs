@@ -9,6 +9,7 @@ use skald_base::{Clock, Db, Error, Ids, Lifecycle, Result, UserError, UserErrorC
 use crate::{
     calibration::Calibrations,
     character::examples,
+    embedding::{Embedding, EmbeddingSettings, fill},
     events::Live,
     file::{self, Files, upload},
     library::LibraryFeed,
@@ -41,6 +42,8 @@ pub struct Parts {
     pub memory: MemorySettings,
     /// The indexes of stories that were played lately.
     pub shelf: Shelf,
+    /// Vectors of texts.
+    pub embedding: Embedding,
     /// The live feeds of sessions.
     pub live: Live,
     /// The live feeds of libraries.
@@ -102,13 +105,14 @@ pub struct Setup {
     pub lifecycle: Lifecycle,
     pub limits: Limits,
     pub memory: MemorySettings,
+    pub embedding: EmbeddingSettings,
     pub files: Files,
 }
 
 impl App {
     /// Builds the engine on a migrated database. [`App::start`] sets it going.
     pub fn new(setup: Setup) -> Self {
-        let Setup { db, clock, ids, llm, lifecycle, limits, memory, files } = setup;
+        let Setup { db, clock, ids, llm, lifecycle, limits, memory, embedding, files } = setup;
         let process = ids.next::<crate::session::SessionKind>().uuid();
         let replies = Replies::new(process);
         let (live, shelf) = (Live::default(), Shelf::new(memory.cache_bytes));
@@ -122,6 +126,7 @@ impl App {
             limits,
             memory,
             shelf,
+            embedding: Embedding::new(embedding),
             live,
             library: LibraryFeed::default(),
             replies,
@@ -142,6 +147,7 @@ impl App {
         recovery::at_start(self).await?;
         self.lifecycle.spawn(recovery::run_sweeper(self.clone()));
         self.lifecycle.spawn(search::indexer::run(self.clone()));
+        self.lifecycle.spawn(fill::run(self.clone()));
         Ok(())
     }
 

@@ -14,6 +14,7 @@
 //! calibration             how models' tokenizers weigh
 //! llm                     models that write
 //! usage                   what they cost
+//! embedding               texts as vectors, so that what means the same is near
 //! events                  the stored log and the live feed
 //! library                 what changes on a player's lists, for those who watch them
 //! purge                   what erases what was deleted long ago
@@ -31,6 +32,7 @@
 pub mod app;
 pub mod calibration;
 pub mod character;
+pub mod embedding;
 pub mod events;
 pub mod fact;
 pub mod file;
@@ -59,6 +61,7 @@ pub mod usage;
 use skald_base::Migrations;
 
 pub use app::{App, Limits, Setup};
+pub use embedding::EmbeddingSettings;
 pub use file::{FileSettings, Files};
 pub use memory::MemorySettings;
 

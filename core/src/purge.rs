@@ -13,9 +13,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     app::{App, Limits},
+    embedding::{Scope, TextHash},
+    memory,
     prompt::record::Runs,
     session::SessionId,
-    store::purge as store,
+    store::{embedding, purge as store},
 };
 
 /// How often the purge runs.
@@ -44,6 +46,8 @@ pub struct Erased {
     pub blocks: u64,
     /// Removals in the logs of libraries.
     pub removals: u64,
+    /// Vectors of texts.
+    pub vectors: u64,
 }
 
 impl Limits {
@@ -98,6 +102,7 @@ pub async fn once(app: &App) -> Result<Erased> {
             erased.events += cut_log(app, session, last - keep).await?;
         }
     }
+    erased.vectors += erase_vectors(app).await?;
     Ok(erased)
 }
 
@@ -154,6 +159,15 @@ async fn erase_deleted(
     Ok(())
 }
 
+/// Erases the vectors of texts whose owner is gone.
+async fn erase_vectors(app: &App) -> Result<u64> {
+    let mut sum = 0;
+    for scope in embedding::orphans(&app.db).await? {
+        sum += in_batches!(app, embedding::erase_all(&app.db, scope));
+    }
+    Ok(sum)
+}
+
 /// Erases a batch of the plans of prompts of messages that were deleted before a moment.
 async fn erase_plans(app: &App, session: SessionId, before: DateTime<Utc>) -> Result<u64> {
     let Some(mut tx) = lock_unwritten(app, session, before).await? else { return Ok(0) };
@@ -165,6 +179,10 @@ async fn erase_plans(app: &App, session: SessionId, before: DateTime<Utc>) -> Re
 /// Erases a batch of messages of a session that were deleted before a moment, the deepest first.
 async fn erase_messages(app: &App, session: SessionId, before: DateTime<Utc>) -> Result<u64> {
     let Some(mut tx) = lock_unwritten(app, session, before).await? else { return Ok(0) };
+    // A vector tells of its text what it is about.
+    let texts = store::deepest_deleted_texts(&mut tx, session, before).await?;
+    let hashes: Vec<TextHash> = texts.iter().flat_map(|text| memory::hashes_of(text)).collect();
+    embedding::erase(&mut tx, Scope::of(session), &hashes).await?;
     let count = store::erase_deepest_deleted(&mut tx, session, before).await?;
     tx.commit().await?;
     Ok(count)

@@ -34,6 +34,11 @@ pub(crate) enum Command {
     },
     /// Check configuration, databases, port and model, and say what to fix.
     Doctor(Options),
+    /// Embed all stories now, so that what means the same comes to mind in their next turns.
+    ///
+    /// What has a vector already is left alone, and vectors of other models are erased. It can be
+    /// stopped, and goes on where it was. With SQLite the server has to be stopped.
+    Reindex(Options),
     /// Decode an id of the graph.
     Id {
         /// Such as `message_01jd…`.

@@ -14,7 +14,7 @@ use skald_base::{
     telemetry::LogConfig,
 };
 use skald_core::{
-    FileSettings, Limits, MemorySettings,
+    EmbeddingSettings, FileSettings, Limits, MemorySettings,
     llm::{
         catalogue::Row,
         config::{Providers, RolesConfig},
@@ -52,6 +52,9 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// How much of a long story comes to mind, and what that may cost.
     pub(crate) memory: MemorySettings,
+    /// How vectors of texts are used and kept, if a model makes some (`roles.embedding`). What
+    /// fits depends on the model: these defaults were measured with `all-MiniLM-L6-v2`.
+    pub(crate) embedding: EmbeddingSettings,
     /// What players may send and fetch as files.
     pub(crate) files: FileSettings,
     /// The storyteller that needs no key.
@@ -107,6 +110,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             limits: Limits::default(),
             memory: MemorySettings::default(),
+            embedding: EmbeddingSettings::default(),
             files: FileSettings::default(),
             offline: OfflineConfig::default(),
             providers: Providers::default(),

@@ -159,17 +159,24 @@ async fn check_judge(models: &Models, choice: &RoleChoice) -> Result<String, Str
     answer(object).await
 }
 
-/// Has one text embedded.
+/// Has a text and a question embedded: they are compared with each other.
 async fn check_embedder(models: &Models) -> Result<String, String> {
-    let text = ["A lantern in a window.".to_owned()];
-    let vector = async {
-        let vectors = models.embed(&text, Purpose::Document).await?;
-        match vectors.first().map(Vec::len) {
-            Some(length) if length > 0 => Ok(format!("makes vectors of {length} numbers")),
-            _nothing => Err(LlmErrorKind::Empty.into()),
+    let vectors = async {
+        let text = ["A lantern in a window.".to_owned()];
+        let text = models.embed(&text, Purpose::Document).await?;
+        let question = ["What shines there?".to_owned()];
+        let question = models.embed(&question, Purpose::Query).await?;
+        let length = |vectors: &[Vec<f32>]| vectors.first().map_or(0, Vec::len);
+        match (length(&text), length(&question)) {
+            (0, _) | (_, 0) => Err(LlmErrorKind::Empty.into()),
+            (one, other) if one == other => Ok(format!("makes vectors of {one} numbers")),
+            (one, other) => {
+                let detail = format!("vectors of {one} numbers and of {other}");
+                Err(LlmError::new(LlmErrorKind::Protocol).detail(detail))
+            }
         }
     };
-    answer(vector).await
+    answer(vectors).await
 }
 
 fn question(

@@ -9,6 +9,7 @@ mod gate;
 mod models;
 mod nearby;
 mod page;
+mod reindex;
 mod schema;
 mod serve;
 mod wire;
@@ -74,6 +75,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::Doctor(options) => doctor::run(&options).await,
+        Command::Reindex(options) => reindex::run(&options).await,
         Command::Id { id } => {
             say(&config::decode_id(&id)?);
             Ok(())

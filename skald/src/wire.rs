@@ -102,6 +102,7 @@ pub(crate) fn engine(
         lifecycle: lifecycle.clone(),
         limits: config.limits.clone(),
         memory: config.memory.clone(),
+        embedding: config.embedding.clone(),
         files: Files::new(config.files.clone(), folder),
     })
 }

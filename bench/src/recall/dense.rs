@@ -7,12 +7,16 @@ use std::{
 };
 
 use anyhow::Result;
-use skald_core::recall::{Index, Meaning, Query, Surroundings, Weights, product};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use skald_core::{
+    embedding::{TextHash, Vectors as Kept},
+    recall::{Index, Meaning, Query, Surroundings, Weights, product},
+};
 
 use super::{
     baseline::Bm25,
     data::{Conversation, Question, Turn},
-    embedder::Vectors,
+    embedder::{Vectors, unit},
     measure::{Answer, USUAL, cast_of, items_of, query},
 };
 use crate::report::Times;
@@ -187,7 +191,7 @@ impl<'a> Asked<'a> {
     fn windows(&self, question: &Question) -> Vec<usize> {
         let conversation = self.conversation;
         let single: Vec<String> = conversation.turns.iter().map(with_speaker).collect();
-        together([
+        together(&[
             Bm25::new(&single).rank(&question.text),
             Bm25::new(&windows(conversation, with_speaker)).rank(&question.text),
             self.nearest(&prefixed(conversation), &question.text),
@@ -196,10 +200,41 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Vectors of random numbers for a large scope, one for each passage.
+pub(super) struct Cloud {
+    vectors: Kept,
+    places: Vec<Option<usize>>,
+    surroundings: Surroundings,
+}
+
+impl Cloud {
+    pub(super) fn new(index: &Index, dimensions: usize) -> Self {
+        let mut random = StdRng::seed_from_u64(7);
+        let mut vectors = Kept::new(dimensions);
+        for item in 0..index.len() {
+            let vector = (0..dimensions).map(|_| random.random_range(-1.0..1.0)).collect();
+            vectors.add(TextHash::of(&item.to_string()), &unit(vector));
+        }
+        let mut surroundings = Surroundings::default();
+        surroundings.learn(index, |item| vectors.at(item));
+        let places = (0..index.len()).map(Some).collect();
+        Self { vectors, places, surroundings }
+    }
+
+    /// What a turn does once it has its question's vector: all vectors are looked at, and ranked.
+    pub(super) fn ask(&self, index: &Index, query: &Query<'_>) {
+        let asked = self.vectors.at(index.len() / 2).unwrap_or_default();
+        let cosines = self.vectors.products(&self.places, asked);
+        let (cosines, surroundings) = (&cosines, &self.surroundings);
+        let meaning = Meaning { cosines, surroundings, weights: Weights::default() };
+        black_box(index.rank(&Query { meaning: Some(meaning), ..*query }, USUAL));
+    }
+}
+
 /// Reciprocal rank fusion (Cormack and others, 2009).
-fn together(rankings: [Vec<usize>; 4]) -> Vec<usize> {
+fn together(rankings: &[Vec<usize>; 4]) -> Vec<usize> {
     let mut scores: HashMap<usize, f64> = HashMap::new();
-    for ranking in &rankings {
+    for ranking in rankings {
         for (place, item) in (RANKS + 1..).zip(ranking) {
             *scores.entry(*item).or_default() +=
                 f64::from(u32::try_from(place).unwrap_or(u32::MAX)).recip();
@@ -216,6 +251,6 @@ mod tests {
 
     #[test]
     fn ranks_are_put_together() {
-        assert_eq!(together([vec![2, 0, 1], vec![0, 2], vec![0], vec![1, 0]]), [0, 1, 2]);
+        assert_eq!(together(&[vec![2, 0, 1], vec![0, 2], vec![0], vec![1, 0]]), [0, 1, 2]);
     }
 }

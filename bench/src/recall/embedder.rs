@@ -1,6 +1,9 @@
 //! An embedder at an address that ends in `/v1`, in OpenAI's wire format.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -8,6 +11,8 @@ use serde_json::json;
 
 /// Texts that travel together.
 const BATCH: usize = 64;
+/// How long a batch may take.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Texts and their vectors, of length 1.
 #[derive(Default)]
@@ -27,7 +32,8 @@ struct Entry {
 impl Vectors {
     /// Has texts embedded, each once.
     pub(super) async fn of(url: &str, model: &str, texts: BTreeSet<String>) -> Result<Self> {
-        let client = reqwest::Client::new();
+        // A model on a processor takes its time for a batch.
+        let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
         let url = format!("{}/embeddings", url.trim_end_matches('/'));
         let mut texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
         // Servers make a batch as long as its longest text.
@@ -53,7 +59,8 @@ impl Vectors {
     }
 }
 
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+/// The vector at length 1.
+pub(super) fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
     for number in &mut vector {
         *number /= length.max(f32::MIN_POSITIVE);

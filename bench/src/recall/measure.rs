@@ -149,8 +149,13 @@ pub(super) fn query<'a>(cast: &'a Cast, question: &'a Question) -> Query<'a> {
 }
 
 /// One scope of so many turns, those of the conversations again and again: how long indexing
-/// takes, and each question of the first conversation.
-pub(super) fn large(conversations: &[Conversation], turns: usize) -> (Duration, Times) {
+/// takes, and each question, with what the index was prepared for.
+pub(super) fn large<T>(
+    conversations: &[Conversation],
+    turns: usize,
+    prepare: impl Fn(&Index) -> T,
+    ask: impl Fn(&Index, &T, &Query<'_>),
+) -> (Duration, Times) {
     let told = |one: &Conversation| one.turns.iter().map(Turn::told).collect();
     let texts: Vec<Vec<String>> = conversations.iter().map(told).collect();
     // No two of them share a scene.
@@ -163,12 +168,13 @@ pub(super) fn large(conversations: &[Conversation], turns: usize) -> (Duration, 
     let start = Instant::now();
     let index = Index::new(&items);
     let built = start.elapsed();
+    let prepared = prepare(&index);
     let mut times = Vec::new();
     for conversation in conversations {
         let cast = cast_of(conversation);
         for question in &conversation.questions {
             let start = Instant::now();
-            black_box(index.rank(&query(&cast, question), USUAL));
+            ask(&index, &prepared, &query(&cast, question));
             times.push(start.elapsed());
         }
     }
@@ -283,7 +289,8 @@ mod tests {
     #[test]
     fn a_large_scope_has_as_many_turns_as_wished() {
         let conversations = data::read(FIXTURE).unwrap();
-        let (_, times) = large(&conversations, 100);
+        let ask = |index: &Index, (): &(), query: &Query<'_>| drop(index.rank(query, USUAL));
+        let (_, times) = large(&conversations, 100, |_| (), ask);
         assert_eq!(times.count(), 3);
     }
 

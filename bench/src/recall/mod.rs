@@ -12,14 +12,15 @@ mod dense;
 mod embedder;
 mod measure;
 
-use std::{path::PathBuf, time::Duration};
+use std::{hint::black_box, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
+use skald_core::recall::Index;
 
 use self::{
     data::Conversation,
-    dense::Way,
+    dense::{Cloud, Way},
     measure::{Answer, Figures, Ranker},
 };
 use crate::report::{Times, rounded, say};
@@ -39,6 +40,9 @@ pub(crate) struct Options {
     /// Its model.
     #[arg(long)]
     model: Option<String>,
+    /// With `--scope`: also the time with a vector of so many random numbers for each turn.
+    #[arg(long, value_name = "NUMBERS", requires = "scope")]
+    dimensions: Option<usize>,
     /// Prints the result as one JSON object, as the last line.
     #[arg(long)]
     json: bool,
@@ -88,7 +92,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     result.insert("by_category".into(), Value::Object(by_category));
     result.insert("baselines".into(), Value::Object(baselines));
     if let Some(turns) = options.scope {
-        result.insert("scope".into(), scope(&conversations, turns));
+        result.insert("scope".into(), scope(&conversations, turns, options.dimensions));
     }
     if options.json {
         say(&Value::Object(result).to_string());
@@ -142,12 +146,28 @@ fn latency(times: &Times) -> Map<String, Value> {
 }
 
 /// The time that questions take in one large scope.
-fn scope(conversations: &[Conversation], turns: usize) -> Value {
-    let (built, times): (Duration, Times) = measure::large(conversations, turns);
+fn scope(conversations: &[Conversation], turns: usize, dimensions: Option<usize>) -> Value {
+    let (built, times): (Duration, Times) = match dimensions {
+        Some(numbers) => {
+            let cloud = |index: &Index| Cloud::new(index, numbers);
+            measure::large(conversations, turns, cloud, |index, cloud, query| {
+                cloud.ask(index, query);
+            })
+        }
+        None => measure::large(
+            conversations,
+            turns,
+            |_| (),
+            |index, (), query| {
+                black_box(index.rank(query, measure::USUAL));
+            },
+        ),
+    };
     let built = rounded(built.as_secs_f64() * 1000.0);
     say(&format!("in one scope of {turns} turns, indexed in {built} ms:"));
     let mut json = latency(&times);
     json.insert("turns".into(), json!(turns));
+    json.insert("dimensions".into(), json!(dimensions));
     json.insert("index_ms".into(), json!(built));
     Value::Object(json)
 }

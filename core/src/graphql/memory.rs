@@ -69,9 +69,10 @@ impl RecalledMemory {
         self.record.lexical_rank.and_then(|rank| i32::try_from(rank).ok())
     }
 
-    /// Its rank by meaning alone, from 1; null as long as the server has no model for meanings.
+    /// Its rank by meaning alone, from 1; null where no model has the role `EMBEDDING` or it could
+    /// not be reached, and as long as this passage has no vector.
     async fn dense_rank(&self) -> Option<i32> {
-        None
+        self.record.dense_rank.and_then(|rank| i32::try_from(rank).ok())
     }
 
     /// Whether it went into the prompt, or would.

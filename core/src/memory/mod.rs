@@ -10,16 +10,20 @@
 //! | `people` | authors of messages as people of a cast |
 //! | `question` | what a turn asks: the last words, who says them to whom |
 //! | `told`, `shelf` | what was told on a path, indexed; indexes kept between turns |
+//! | `meaning` | what an embedder says of a question, if there is one |
 //! | `story` | the index of a path: found, read on, or read anew |
 //! | `select` | which of what comes to mind goes into the prompt |
 //! | `remember` | all of it together, for a turn and for a preview |
+//! | `reindex` | all stories are embedded at once |
 //!
 //! What ranks passages is [`crate::recall`]. Another source of memories is another
 //! [`Source`], whose passages stand beside those of the story where `remember` asks.
 
+mod meaning;
 mod passage;
 mod people;
 mod question;
+mod reindex;
 mod remember;
 mod select;
 mod shelf;
@@ -29,8 +33,10 @@ mod told;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::told::Heard;
+pub(crate) use self::told::{Heard, hashes_of};
+
 pub use self::{
+    reindex::{Progress, reindex},
     remember::{RecallScope, RecallWish, preview, remind},
     shelf::Shelf,
 };
@@ -91,6 +97,8 @@ pub struct Recalled {
     pub score: f64,
     /// Its rank by words alone, from 1; none if others brought it.
     pub lexical_rank: Option<usize>,
+    /// Its rank by meaning alone, from 1; none without an embedder or a vector.
+    pub dense_rank: Option<usize>,
     /// Whether it went into the prompt.
     pub included: bool,
     /// Why it came to mind, and why it stayed out if it did.
@@ -158,6 +166,7 @@ pub(crate) mod tests {
             text: text.into(),
             score,
             lexical_rank: None,
+            dense_rank: None,
             included: false,
             reason: "it has \"ring\"".into(),
         }

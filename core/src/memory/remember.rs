@@ -6,6 +6,7 @@ use skald_base::{Error, Result, Viewer, graph::TextRule};
 
 use super::{
     Heard, Recalled, Source,
+    meaning::{self, Seen},
     question::Question,
     select::select,
     story,
@@ -145,7 +146,8 @@ fn above(scene: &Scene, plan: &Plan) -> Option<MessageId> {
 async fn recall(app: &App, asked: Asked<'_>) -> Result<Vec<Recalled>> {
     let Asked { question, session, last, most, room, telling } = asked;
     let Some(told) = story::told(app, session, last).await? else { return Ok(Vec::new()) };
-    let found = rank(app, told, question.clone(), most).await?;
+    let seen = meaning::see(app, session, (told.as_ref(), question)).await;
+    let found = rank(app, (told, seen), question.clone(), most).await?;
     let mut ids: Vec<MessageId> = found.iter().map(|(passage, _)| passage.message).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -164,12 +166,13 @@ async fn recall(app: &App, asked: Asked<'_>) -> Result<Vec<Recalled>> {
 /// Ranks where it holds nobody up; what asks is no answer.
 async fn rank(
     app: &App,
-    told: Arc<Told>,
+    (told, seen): (Arc<Told>, Option<Seen>),
     question: Question,
     most: usize,
 ) -> Result<Vec<(Passage, Hit)>> {
     let ranking = app.lifecycle.tasks().spawn_blocking(move || {
-        let mut found = told.rank(&question, most + told.passages_of(&question.made_of));
+        let mut found =
+            told.rank(&question, seen.as_ref(), most + told.passages_of(&question.made_of));
         found.retain(|(passage, _)| !question.made_of.contains(&passage.message));
         found.truncate(most);
         found
@@ -188,6 +191,7 @@ fn recalled(message: &Heard, passage: Passage, hit: Hit) -> Option<Recalled> {
         text: text.trim().to_owned(),
         score: hit.score,
         lexical_rank: hit.lexical_rank,
+        dense_rank: hit.dense_rank,
         included: false,
         reason: hit.reason,
     })

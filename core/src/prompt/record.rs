@@ -65,6 +65,9 @@ pub struct MemoryRecord {
     /// Its rank by words alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lexical_rank: Option<usize>,
+    /// Its rank by meaning alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dense_rank: Option<usize>,
     /// Whether it went in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub included: bool,
@@ -121,10 +124,11 @@ impl Runs {
 impl MemoryRecord {
     /// What is kept of a memory.
     pub fn of(memory: &Recalled) -> Self {
-        let Recalled { source, score, lexical_rank, included, ref reason, .. } = *memory;
+        let Recalled { source, score, lexical_rank, dense_rank, included, ref reason, .. } =
+            *memory;
         // More digits tell nobody anything.
         let score = (score * 1000.0).round() / 1000.0;
-        Self { source, score, lexical_rank, included, reason: reason.clone() }
+        Self { source, score, lexical_rank, dense_rank, included, reason: reason.clone() }
     }
 }
 

@@ -55,7 +55,9 @@ impl Surroundings {
             }
             *known = true;
             for (other, _) in around(&index.neighbours, item) {
-                stale.get_mut(other).into_iter().for_each(|stale| *stale = true);
+                if let Some(stale) = stale.get_mut(other) {
+                    *stale = true;
+                }
             }
         }
         let mut sum = Vec::new();

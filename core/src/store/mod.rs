@@ -8,6 +8,7 @@ pub(crate) mod alternatives;
 pub(crate) mod calibration;
 pub(crate) mod character;
 pub(crate) mod deletion;
+pub(crate) mod embedding;
 pub(crate) mod event;
 pub(crate) mod export;
 pub(crate) mod fact;

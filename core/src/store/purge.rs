@@ -80,6 +80,25 @@ pub(crate) async fn erase_deepest_deleted(
     Ok(tx.query(SQL).bind(session).bind(before).execute().await?)
 }
 
+/// What those messages say and said.
+pub(crate) async fn deepest_deleted_texts(
+    tx: &mut Tx,
+    session: SessionId,
+    before: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    const SQL: &str = "
+        WITH deepest AS (
+            SELECT id, content FROM message
+            WHERE session_id = $1 AND deleted_at < $2
+            ORDER BY depth DESC
+            LIMIT 200)
+        SELECT content FROM deepest
+        UNION ALL
+        SELECT r.content FROM message_revision r JOIN deepest d ON d.id = r.message_id";
+    let rows: Vec<(String,)> = tx.query(SQL).bind(session).bind(before).all().await?;
+    Ok(rows.into_iter().map(|(content,)| content).collect())
+}
+
 /// Lets no leaf of a locked session be the selected one.
 pub(crate) async fn clear_head(tx: &mut Tx, session: SessionId) -> Result<()> {
     const SQL: &str = "UPDATE session SET head_id = NULL WHERE id = $1 AND head_id IS NOT NULL";

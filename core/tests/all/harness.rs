@@ -17,7 +17,7 @@ use skald_base::{
     viewer::{Role, SignInKind, SignedIn, UserId},
 };
 use skald_core::{
-    App, FileSettings, Files, Limits, MemorySettings, Setup,
+    App, EmbeddingSettings, FileSettings, Files, Limits, MemorySettings, Setup,
     graphql::{CoreSchema, core_schema, prepare},
     llm::{
         Llm,
@@ -60,6 +60,7 @@ pub(crate) struct Plan {
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) limits: Limits,
     pub(crate) memory: MemorySettings,
+    pub(crate) embedding: EmbeddingSettings,
     pub(crate) seed: u64,
     pub(crate) files: FileSettings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -70,7 +71,8 @@ impl Default for Plan {
         let llm = Arc::new(Offline::new(Pace::Instant, true));
         let (clock, files) = (Arc::new(SystemClock), FileSettings::default());
         let (limits, memory) = (Limits::default(), MemorySettings::default());
-        Self { llm, limits, memory, seed: 7, files, clock }
+        let embedding = EmbeddingSettings::default();
+        Self { llm, limits, memory, embedding, seed: 7, files, clock }
     }
 }
 
@@ -139,6 +141,7 @@ impl World {
             lifecycle: Lifecycle::new(),
             limits: plan.limits,
             memory: plan.memory,
+            embedding: plan.embedding,
             files: Files::new(plan.files, files.path().to_owned()),
         });
         app.start().await.map_err(|error| error.describe()).unwrap();

@@ -19,6 +19,7 @@ mod chats;
 mod client;
 mod continuation;
 mod durable;
+mod embedding;
 mod events;
 mod fact;
 mod file;
