@@ -5,6 +5,7 @@
 //! every operation. In the merged graph these roots stand beside auth's.
 
 mod alternatives;
+mod attachment;
 mod character;
 mod connection;
 mod context;
@@ -16,6 +17,8 @@ mod generation;
 mod import;
 mod library;
 mod loaders;
+mod lore_entry;
+mod lorebook;
 mod message;
 mod model;
 mod node;
@@ -52,6 +55,7 @@ pub struct CoreQuery(
     node::NodeQuery,
     persona::PersonaQuery,
     character::CharacterQuery,
+    lorebook::LorebookQuery,
     session::SessionQuery,
     session_list::SessionListQuery,
     message::MessageQuery,
@@ -66,6 +70,9 @@ pub struct CoreMutation(
     persona::PersonaMutation,
     character::CharacterMutation,
     fact::FactMutation,
+    lorebook::LorebookMutation,
+    attachment::AttachmentMutation,
+    lore_entry::LoreEntryMutation,
     session::SessionMutation,
     fork::ForkMutation,
     tree::MessageMutation,

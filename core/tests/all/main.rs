@@ -35,6 +35,7 @@ mod import;
 mod laws;
 mod library;
 mod library_events;
+mod lorebook;
 mod mark;
 mod openai;
 mod outline;
