@@ -78,6 +78,11 @@ enum Command {
     /// of one over the rank of the first evidence. The time is that of one question for 20 hits
     /// with their reasons, indexing excluded. Beside it stands what anybody would try first: BM25
     /// over turns, with and without the name of the speaker before each.
+    ///
+    /// With `--embedder` turns and questions are embedded too, which is not in the time, and the
+    /// numbers are those of words and meaning together. Beside them stands recall by words alone,
+    /// the nearest vectors of turns, of turns with date and speaker before them, and reciprocal
+    /// rank fusion of BM25 and vectors, both of single turns and of three in a row.
     Recall(recall::Options),
 }
 
@@ -87,7 +92,7 @@ async fn main() -> ExitCode {
         Command::Ttft(options) => ttft::run(&options).await,
         Command::Depth(options) => depth::run(&options).await,
         Command::Crash(options) => crash::run(&options).await,
-        Command::Recall(options) => recall::run(&options),
+        Command::Recall(options) => recall::run(&options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

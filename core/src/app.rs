@@ -13,6 +13,7 @@ use crate::{
     file::{self, Files, upload},
     library::LibraryFeed,
     llm::{Llm, Model, ModelRole},
+    memory::{MemorySettings, Shelf},
     purge, search,
     session::{import::Desk, list::fold_titles},
     turn::{flush, recovery, reply::Replies},
@@ -36,6 +37,10 @@ pub struct Parts {
     pub lifecycle: Lifecycle,
     /// What is allowed.
     pub limits: Limits,
+    /// How much comes to mind.
+    pub memory: MemorySettings,
+    /// The indexes of stories that were played lately.
+    pub shelf: Shelf,
     /// The live feeds of sessions.
     pub live: Live,
     /// The live feeds of libraries.
@@ -96,16 +101,17 @@ pub struct Setup {
     pub llm: Arc<dyn Llm>,
     pub lifecycle: Lifecycle,
     pub limits: Limits,
+    pub memory: MemorySettings,
     pub files: Files,
 }
 
 impl App {
     /// Builds the engine on a migrated database. [`App::start`] sets it going.
     pub fn new(setup: Setup) -> Self {
-        let Setup { db, clock, ids, llm, lifecycle, limits, files } = setup;
+        let Setup { db, clock, ids, llm, lifecycle, limits, memory, files } = setup;
         let process = ids.next::<crate::session::SessionKind>().uuid();
         let replies = Replies::new(process);
-        let live = Live::default();
+        let (live, shelf) = (Live::default(), Shelf::new(memory.cache_bytes));
         let calibrations = Calibrations::default();
         Self(Arc::new(Parts {
             db,
@@ -114,6 +120,8 @@ impl App {
             llm,
             lifecycle,
             limits,
+            memory,
+            shelf,
             live,
             library: LibraryFeed::default(),
             replies,

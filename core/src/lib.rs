@@ -11,6 +11,7 @@
 //! tree                    messages and the laws of their tree; `tree::change` edits it
 //! turn                    from what the player sends to a reply that is saved
 //! prompt                  what a model is told (pure)
+//! memory                  what of an outgrown story comes to mind in a turn
 //! calibration             how models' tokenizers weigh
 //! llm                     models that write
 //! usage                   what they cost
@@ -42,6 +43,7 @@ mod keys;
 pub mod library;
 pub mod llm;
 pub mod lorebook;
+pub mod memory;
 pub mod patch;
 pub mod persona;
 pub mod prompt;
@@ -60,6 +62,7 @@ use skald_base::Migrations;
 
 pub use app::{App, Limits, Setup};
 pub use file::{FileSettings, Files};
+pub use memory::MemorySettings;
 
 /// The core database's migrations.
 pub static MIGRATIONS: Migrations = Migrations {

@@ -14,7 +14,7 @@ use skald_base::{
     telemetry::LogConfig,
 };
 use skald_core::{
-    FileSettings, Limits,
+    FileSettings, Limits, MemorySettings,
     llm::{
         catalogue::Row,
         config::{Providers, RolesConfig},
@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) auth: AuthConfig,
     /// What one player or session may do at once, and how long things are kept.
     pub(crate) limits: Limits,
+    /// How much of a long story comes to mind, and what that may cost.
+    pub(crate) memory: MemorySettings,
     /// What players may send and fetch as files.
     pub(crate) files: FileSettings,
     /// The storyteller that needs no key.
@@ -104,6 +106,7 @@ impl Default for Config {
             transport: Settings::default(),
             auth: AuthConfig::default(),
             limits: Limits::default(),
+            memory: MemorySettings::default(),
             files: FileSettings::default(),
             offline: OfflineConfig::default(),
             providers: Providers::default(),

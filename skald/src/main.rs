@@ -20,9 +20,10 @@ use tokio::runtime::Runtime;
 
 use self::cli::{Cli, Command};
 
-/// Faster and steadier in memory than the system's for many small allocations.
+/// For SQLite too: what its threads allocate others free, and they must not wait for each other.
+#[cfg(not(target_env = "msvc"))]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Why the program ends before its work is done.
 enum Failure {

@@ -101,6 +101,7 @@ pub(crate) fn engine(
         llm,
         lifecycle: lifecycle.clone(),
         limits: config.limits.clone(),
+        memory: config.memory.clone(),
         files: Files::new(config.files.clone(), folder),
     })
 }

@@ -58,10 +58,15 @@ impl Turn {
 }
 
 impl Conversation {
+    /// The date of a session, as the file has it.
+    pub(super) fn date(&self, session: u32) -> Option<&str> {
+        let session = self.sessions.iter().find(|other| other.n == session)?;
+        Some(&session.date)
+    }
+
     /// The day of a session, if its date can be read.
     pub(super) fn day(&self, session: u32) -> Option<NaiveDate> {
-        let session = self.sessions.iter().find(|other| other.n == session)?;
-        let day = session.date.rsplit(" on ").next()?;
+        let day = self.date(session)?.rsplit(" on ").next()?;
         NaiveDate::parse_from_str(day, "%d %B, %Y").ok()
     }
 

@@ -18,7 +18,7 @@ use crate::report::Times;
 pub(super) const DEPTHS: [usize; 4] = [1, 5, 10, 20];
 
 /// Hits that a prompt or a screen takes: for so many the time is taken.
-const USUAL: usize = 20;
+pub(super) const USUAL: usize = 20;
 
 /// More than a conversation has.
 const SESSIONS: usize = 1000;
@@ -128,11 +128,11 @@ impl Asked {
     }
 }
 
-fn cast_of(conversation: &Conversation) -> Cast {
+pub(super) fn cast_of(conversation: &Conversation) -> Cast {
     Cast::new(conversation.speakers.iter().map(String::as_str))
 }
 
-fn items_of<'a>(conversation: &Conversation, texts: &'a [String]) -> Vec<Item<'a>> {
+pub(super) fn items_of<'a>(conversation: &Conversation, texts: &'a [String]) -> Vec<Item<'a>> {
     let items = conversation.turns.iter().zip(texts).map(|(turn, text)| Item {
         text,
         speaker: conversation.speakers.iter().position(|speaker| *speaker == turn.speaker),
@@ -143,8 +143,9 @@ fn items_of<'a>(conversation: &Conversation, texts: &'a [String]) -> Vec<Item<'a
 }
 
 /// Nobody is addressed: the questions are asked from outside.
-fn query<'a>(cast: &'a Cast, question: &'a Question) -> Query<'a> {
-    Query { text: &question.text, context: "", cast, addressed: None, asking: None }
+pub(super) fn query<'a>(cast: &'a Cast, question: &'a Question) -> Query<'a> {
+    let text = &question.text;
+    Query { text, context: "", cast, addressed: None, asking: None, meaning: None }
 }
 
 /// One scope of so many turns, those of the conversations again and again: how long indexing
@@ -175,7 +176,7 @@ pub(super) fn large(conversations: &[Conversation], turns: usize) -> (Duration, 
 }
 
 impl Answer {
-    fn of(question: &Question, evidence: &[usize], ranked: &[usize]) -> Self {
+    pub(super) fn of(question: &Question, evidence: &[usize], ranked: &[usize]) -> Self {
         let found = |depth: usize| {
             let found = ranked.iter().take(depth).filter(|turn| evidence.contains(turn)).count();
             number(found) / number(evidence.len())

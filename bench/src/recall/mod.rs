@@ -8,6 +8,8 @@
 
 mod baseline;
 mod data;
+mod dense;
+mod embedder;
 mod measure;
 
 use std::{path::PathBuf, time::Duration};
@@ -17,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use self::{
     data::Conversation,
+    dense::Way,
     measure::{Answer, Figures, Ranker},
 };
 use crate::report::{Times, rounded, say};
@@ -30,17 +33,30 @@ pub(crate) struct Options {
     /// Also takes the time in one scope of so many turns: those of the file, again and again.
     #[arg(long, value_name = "TURNS")]
     scope: Option<usize>,
+    /// Also ranks with an embedder: an address that ends in `/v1`, as OpenAI's.
+    #[arg(long, value_name = "URL", requires = "model")]
+    embedder: Option<String>,
+    /// Its model.
+    #[arg(long)]
+    model: Option<String>,
     /// Prints the result as one JSON object, as the last line.
     #[arg(long)]
     json: bool,
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let text = std::fs::read_to_string(&options.data)
         .with_context(|| format!("cannot read {}", options.data.display()))?;
     let conversations = data::read(&text)?;
     let mut result = Map::new();
-    let (recall, times) = measure::run(&conversations, Ranker::Recall);
+    let vectors = match options.embedder.as_deref().zip(options.model.as_deref()) {
+        Some(embedder) => Some(dense::embed(&conversations, embedder).await?),
+        None => None,
+    };
+    let (recall, times) = match &vectors {
+        Some(vectors) => dense::run(&conversations, vectors, Way::Recall),
+        None => measure::run(&conversations, Ranker::Recall),
+    };
     ensure!(!recall.is_empty(), "no question of the file has evidence");
     say(&format!("{:<32}{:>9}{HEAD}", "", "questions"));
     let mut by_category = Map::new();
@@ -52,10 +68,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let whole = Whole::of(&recall);
     say(&whole.row("all but adversarial"));
     let mut baselines = Map::new();
+    let mut stand_beside = |name: &str, key: &str, answers: &[Answer]| {
+        let whole = Whole::of(answers);
+        say(&whole.row(name));
+        baselines.insert(key.into(), Value::Object(whole.json()));
+    };
     for ranker in [Ranker::Words, Ranker::WordsAndSpeaker] {
-        let whole = Whole::of(&measure::run(&conversations, ranker).0);
-        say(&whole.row(ranker.name()));
-        baselines.insert(ranker.key().into(), Value::Object(whole.json()));
+        stand_beside(ranker.name(), ranker.key(), &measure::run(&conversations, ranker).0);
+    }
+    if let Some(vectors) = &vectors {
+        let words = measure::run(&conversations, Ranker::Recall).0;
+        stand_beside("recall without the embedder", "recall_by_words", &words);
+        for way in Way::BASELINES {
+            stand_beside(way.name(), way.key(), &dense::run(&conversations, vectors, way).0);
+        }
     }
     result.append(&mut whole.json());
     result.append(&mut latency(&times));

@@ -19,7 +19,7 @@ pub(super) const GENERATION: &str = "generation";
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "turn::Stage")]
 pub(super) enum ReplyStage {
-    /// The scene and the prompt are put together.
+    /// What comes to mind of a long story is looked for, and the prompt put together.
     Recalling,
     /// The model has the prompt and has not answered yet.
     Waiting,

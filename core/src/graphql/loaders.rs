@@ -5,7 +5,7 @@
 //! subscription never shows an old row.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     hash::Hash,
 };
 
@@ -25,7 +25,7 @@ use crate::{
     persona::{Persona, PersonaId},
     prompt::record::{BlockRecord, PlanRecord, Runs},
     session::{CastMember, Session, SessionId},
-    store::{self, alternatives::Sibling},
+    store::{self, alternatives::Sibling, memory::Wording},
     tree::{AlternativesKey, Below, Message, MessageId, outline::TreeStats},
     turn::Reply,
     usage::ModelSum,
@@ -78,6 +78,15 @@ pub(super) struct BlocksKey {
     pub(super) session: SessionId,
     /// Their numbers.
     pub(super) blocks: Runs,
+}
+
+/// What a message said in one of its revisions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct WordingKey {
+    /// The message.
+    pub(super) message: MessageId,
+    /// Its revision.
+    pub(super) revision: i64,
 }
 
 /// The cast of a session.
@@ -150,6 +159,15 @@ impl Loaders {
     {
         let mut found = self.0.load_many(keys.iter().cloned()).await?;
         Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
+
+    /// The values of these keys that there are.
+    pub(super) async fn load_each<K>(&self, keys: &[K]) -> Result<HashMap<K, Value<K>>, LoadError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = LoadError>,
+    {
+        self.0.load_many(keys.iter().cloned()).await
     }
 
     /// As `load_all`, but without waiting for others.
@@ -327,6 +345,23 @@ impl Loader<BlocksKey> for Batch {
     }
 }
 
+impl Loader<WordingKey> for Batch {
+    type Value = String;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[WordingKey]) -> Loaded<WordingKey, String> {
+        let keyed: Vec<(MessageId, i64)> =
+            keys.iter().map(|key| (key.message, key.revision)).collect();
+        let rows = store::memory::wordings(&self.app.db, &keyed).await?;
+        let said = rows.into_iter().map(|row| {
+            let Wording { message_id: message, revision, content } = row;
+            (WordingKey { message, revision }, content)
+        });
+        let wanted: HashSet<&WordingKey> = keys.iter().collect();
+        Ok(said.filter(|(key, _)| wanted.contains(key)).collect())
+    }
+}
+
 impl Loader<CastKey> for Batch {
     type Value = Vec<CastMember>;
     type Error = LoadError;
@@ -463,7 +498,7 @@ impl Loader<PathKey> for Batch {
     async fn load(&self, keys: &[PathKey]) -> Loaded<PathKey, Vec<Message>> {
         let mut loaded = HashMap::new();
         // One statement for each size that the operation asks for, which is one in practice.
-        let sizes: std::collections::HashSet<i64> = keys.iter().map(|key| key.size).collect();
+        let sizes: HashSet<i64> = keys.iter().map(|key| key.size).collect();
         for size in sizes {
             let of_size = keys.iter().filter(|key| key.size == size);
             let leaves: Vec<MessageId> = of_size.map(|key| key.leaf).collect();

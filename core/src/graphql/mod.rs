@@ -15,10 +15,12 @@ mod file;
 mod fork;
 mod generation;
 mod import;
+mod leaves;
 mod library;
 mod loaders;
 mod lore_entry;
 mod lorebook;
+mod memory;
 mod message;
 mod model;
 mod node;
@@ -59,6 +61,7 @@ pub struct CoreQuery(
     session::SessionQuery,
     session_list::SessionListQuery,
     message::MessageQuery,
+    memory::MemoryQuery,
     model::ModelQuery,
     prompt::PromptQuery,
     usage::UsageQuery,

@@ -1,12 +1,15 @@
 //! A session at a glance: the outline of its tree, and its figures.
 
-use async_graphql::{Context, ID, Object, Result, SimpleObject, connection::PageInfo};
+use async_graphql::{
+    Context, ID, InputType, Object, Result, SimpleObject, Value, connection::PageInfo,
+};
 use skald_base::graph::{Slice, time_cursor};
 
 use super::{
     connection::total,
     context::Graph,
     generation::TokenUsage,
+    leaves::{Leaf, Leaves},
     loaders::{StatsKey, UsageKey},
     message::{MessageRole, MessageStatus},
     usage::{Money, known_cost, tokens},
@@ -22,7 +25,7 @@ use crate::{
 #[derive(SimpleObject)]
 pub(super) struct Outline {
     /// The nodes, in order of creation, parents before children.
-    nodes: Vec<OutlineNode>,
+    nodes: Leaves<OutlineNode>,
     /// What lies beyond the page.
     page_info: PageInfo,
     /// How many messages the session has. Ask for it only if you show it: it costs a count.
@@ -60,6 +63,20 @@ impl From<outline::OutlineNode> for OutlineNode {
     }
 }
 
+impl Leaf for OutlineNode {
+    fn leaf(&self, field: &str) -> Option<Value> {
+        Some(match field {
+            "messageId" => self.message_id.to_value(),
+            "parentId" => self.parent_id.to_value(),
+            "role" => self.role.to_value(),
+            "status" => self.status.to_value(),
+            "excerpt" => self.excerpt.to_value(),
+            "bookmark" => self.bookmark.to_value(),
+            _ => return None,
+        })
+    }
+}
+
 /// What a page costs in complexity: a hundred light nodes count as one, a count as ten fields.
 pub(super) fn outline_cost(first: Option<i32>, child: usize) -> usize {
     let size = first.and_then(|size| usize::try_from(size).ok()).unwrap_or(MAX_OUTLINE);
@@ -84,7 +101,11 @@ pub(super) async fn read(
         start_cursor: rows.first().map(cursor),
         end_cursor: rows.last().map(cursor),
     };
-    Ok(Outline { nodes: rows.into_iter().map(Into::into).collect(), page_info, total_count })
+    Ok(Outline {
+        nodes: Leaves(rows.into_iter().map(Into::into).collect()),
+        page_info,
+        total_count,
+    })
 }
 
 /// The figures of a session; deleted messages do not count.

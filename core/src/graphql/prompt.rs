@@ -6,6 +6,7 @@ use skald_base::graph::{parse_id, parse_optional_id};
 use super::{
     context::Graph,
     loaders::BlocksKey,
+    memory::{self, RecalledMemory},
     node::{self, Node},
     turn::SpeakerInput,
 };
@@ -35,6 +36,9 @@ enum PromptBlockKind {
     Opening,
     /// A message of the path.
     History,
+    /// A passage of the story above the history that came to mind (`memories`), or the word
+    /// before the first of them.
+    Memory,
     /// What the character's creator wants said last.
     PostHistory,
     /// Who speaks now, or what is to be narrated.
@@ -127,7 +131,7 @@ impl PromptPlan {
     /// How many tokens it could have had, the reply's share taken off.
     async fn budget(&self) -> u32 {
         match &self.0 {
-            Source::Stored(record) => record.plan.0.budget().prompt(),
+            Source::Stored(record) => record.plan.0.budget(),
             Source::Preview(preview) => preview.plan.budget.prompt(),
         }
     }
@@ -139,6 +143,19 @@ impl PromptPlan {
             Source::Preview(preview) => &preview.plan.dropped,
         };
         dropped.iter().map(DroppedBlock::from).collect()
+    }
+
+    /// What came to mind of the story above the history, strongest first: what went in, and about
+    /// as much of what came next. Empty if the whole story fits into the prompt. What was erased
+    /// since is left out.
+    #[graphql(complexity = "20 + 24 * child_complexity")]
+    async fn memories(&self, ctx: &Context<'_>) -> Result<Vec<RecalledMemory>> {
+        match &self.0 {
+            Source::Stored(record) => memory::stored(ctx, &record.plan.0.memories).await,
+            Source::Preview(preview) => {
+                Ok(preview.plan.memories.iter().cloned().map(Into::into).collect())
+            }
+        }
     }
 
     /// The body of the HTTP request to the model's provider, byte for byte as it was sent; it

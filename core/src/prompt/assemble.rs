@@ -50,7 +50,13 @@ pub fn plan(
     let mut dropped = dropped_blocks(&large, DropReason::TooLarge);
     dropped.extend(dropped_blocks(&crowded, DropReason::OutOfRoom));
     let room = room - size(&examples) + history.last().map_or(0, |block| block.tokens);
-    let (first, underfilled) = draft.trim(&history, room);
+    let (mut first, mut underfilled) = draft.trim(&history, room);
+    let mut memory_room = 0;
+    if first > 0 || !draft.is_complete() {
+        // Never at the cost of the newest message.
+        memory_room = budget.memory.min(room - history.last().map_or(0, |block| block.tokens));
+        (first, underfilled) = draft.trim(&history, room - memory_room);
+    }
     let left: Vec<Block> = history.drain(..first).collect();
     dropped.extend(draft.dropped_history(&left));
     dropped.extend(draft.hidden_history(history.first()));
@@ -63,7 +69,18 @@ pub fn plan(
         constant.into_iter().chain(examples).chain(opening).chain(history).chain(last).collect();
     let weight: Weight = blocks.iter().map(|block| Weight::of(&block.text)).sum();
     let tokens = calibration.tokens(weight);
-    Ok(Plan { blocks, dropped, tokens, budget, began_with, underfilled, weight })
+    let memories = Vec::new();
+    Ok(Plan {
+        blocks,
+        dropped,
+        tokens,
+        budget,
+        began_with,
+        memory_room,
+        memories,
+        underfilled,
+        weight,
+    })
 }
 
 /// A plan in the making.

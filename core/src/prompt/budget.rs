@@ -1,6 +1,7 @@
 //! Fitting a prompt into a model's context. Pure.
 
 use super::BlockKind;
+use crate::memory::MemorySettings;
 
 /// Tokens of prompt and reply together that are used at most, even if the model takes more.
 const MAX_TOKENS: u32 = 32_000;
@@ -28,6 +29,8 @@ pub struct Budget {
     pub total: u32,
     /// Kept free for the reply.
     pub reply: u32,
+    /// Kept for what comes to mind of a story that does not fit as a whole.
+    pub memory: u32,
 }
 
 /// The blocks that must be there do not fit by themselves.
@@ -55,7 +58,13 @@ impl Budget {
     pub fn new(context_tokens: u32, reply_tokens: Option<u32>, thinks: bool) -> Self {
         let thought = if thinks { THOUGHT_TOKENS.min(context_tokens / 4) } else { 0 };
         let total = context_tokens.saturating_sub(thought).min(MAX_TOKENS);
-        Self { total, reply: reply_tokens.unwrap_or(REPLY_TOKENS).min(total / 4) }
+        Self { total, reply: reply_tokens.unwrap_or(REPLY_TOKENS).min(total / 4), memory: 0 }
+    }
+
+    /// The same with room for what comes to mind.
+    #[must_use]
+    pub fn with_memory(self, settings: &MemorySettings) -> Self {
+        Self { memory: settings.room(self.prompt()), ..self }
     }
 
     /// What the prompt may have.
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn must_haves_that_do_not_fit_are_named() {
         let budget = Budget::new(4000, None, false);
-        assert_eq!(budget, Budget { total: 4000, reply: 1000 });
+        assert_eq!(budget, Budget { total: 4000, reply: 1000, memory: 0 });
         assert_eq!(Budget::new(16_000, None, true).total, 16_000 - 4000);
         assert_eq!(Budget::new(1_000_000, None, true).total, MAX_TOKENS);
         let blocks = [(BlockKind::System, 100), (BlockKind::Character, 3000)];

@@ -2,7 +2,8 @@
 //!
 //! The order is for prefix caches: what never changes comes first (how to
 //! write, who is on stage), then the history, which only grows, and last what is
-//! new in every turn. Who speaks now is new: nothing above the last blocks may
+//! new in every turn. What comes to mind of an outgrown story is new too: it stands
+//! before the message that is answered. Who speaks now is new: nothing above the last blocks may
 //! depend on it. What must be there is counted first; the rest goes in by
 //! priority: examples, if they are small, then the history, newest messages
 //! first.
@@ -10,6 +11,7 @@
 mod assemble;
 pub mod budget;
 pub mod macros;
+mod memory;
 pub mod record;
 mod scene;
 pub mod skeleton;
@@ -22,11 +24,13 @@ use self::tokens::Weight;
 pub use self::{
     assemble::plan,
     budget::{Budget, TooLarge},
+    memory::Telling,
     scene::{Begun, Scene},
 };
 use crate::{
     character::CharacterId,
     llm::{Role, Turn},
+    memory::Recalled,
     persona::PersonaId,
     tree::MessageId,
 };
@@ -50,6 +54,8 @@ pub enum BlockKind {
     Opening,
     /// A message of the path.
     History,
+    /// What comes to mind of the story above the history, and the word before it.
+    Memory,
     /// What the speaker's creator wants said last.
     PostHistory,
     /// Who speaks now, or what is to be narrated.
@@ -147,6 +153,10 @@ pub struct Plan {
     pub budget: Budget,
     /// The message with which the history begins.
     pub began_with: Option<MessageId>,
+    /// Tokens kept for what comes to mind; none if the whole story went in.
+    pub memory_room: u32,
+    /// What came to mind, strongest first.
+    pub memories: Vec<Recalled>,
     /// Whether there is room for older messages than were read.
     pub underfilled: bool,
     /// What it is made of, for learning from what the provider counts.
@@ -164,6 +174,7 @@ impl BlockKind {
             Self::Examples => "the example dialogue",
             Self::Opening => "the opening",
             Self::History => "the last message",
+            Self::Memory => "what comes to mind",
             Self::PostHistory => "the character's post-history instructions",
             Self::Direction => "the direction",
             Self::Instruction => "the instruction",

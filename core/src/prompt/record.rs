@@ -7,12 +7,13 @@ use skald_base::id::{format_any, parse_any};
 use sqlx::types::Json;
 
 use super::{
-    Block, BlockKind, BlockSource, Budget, Dropped, Plan, PromptRole,
+    Block, BlockKind, BlockSource, Dropped, Plan, PromptRole,
     skeleton::{Part, Skeleton},
     tokens::{Calibration, Weight},
 };
 use crate::{
     character::CharacterKind,
+    memory::{Recalled, Source},
     persona::PersonaKind,
     session::SessionId,
     tree::{MessageId, MessageKind},
@@ -46,8 +47,29 @@ pub struct PlanBody {
     reply: u32,
     /// What did not go in.
     pub dropped: Vec<Dropped>,
+    /// What came to mind, strongest first; none in plans from before there was memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memories: Vec<MemoryRecord>,
     /// The provider's request without the blocks; none if the model has no wire.
     skeleton: Option<Skeleton>,
+}
+
+/// What came to mind, without its text: that is a message's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryRecord {
+    /// Where it comes from.
+    pub source: Source,
+    /// How strongly it came to mind.
+    pub score: f64,
+    /// Its rank by words alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lexical_rank: Option<usize>,
+    /// Whether it went in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub included: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// A block as stored.
@@ -96,6 +118,16 @@ impl Runs {
     }
 }
 
+impl MemoryRecord {
+    /// What is kept of a memory.
+    pub fn of(memory: &Recalled) -> Self {
+        let Recalled { source, score, lexical_rank, included, ref reason, .. } = *memory;
+        // More digits tell nobody anything.
+        let score = (score * 1000.0).round() / 1000.0;
+        Self { source, score, lexical_rank, included, reason: reason.clone() }
+    }
+}
+
 impl BlockSource {
     /// The id of what a block was made from.
     pub fn id(self) -> String {
@@ -129,6 +161,7 @@ impl BlockKind {
             Self::Examples => "EXAMPLES",
             Self::Opening => "OPENING",
             Self::History => "HISTORY",
+            Self::Memory => "MEMORY",
             Self::PostHistory => "POST_HISTORY",
             Self::Direction => "DIRECTION",
             Self::Instruction => "INSTRUCTION",
@@ -184,13 +217,14 @@ impl PlanBody {
             total: plan.budget.total,
             reply: plan.budget.reply,
             dropped: plan.dropped.clone(),
+            memories: plan.memories.iter().map(MemoryRecord::of).collect(),
             skeleton: body.map(|body| Skeleton::of(body, &parts)),
         }
     }
 
-    /// What it was fitted into.
-    pub fn budget(&self) -> Budget {
-        Budget { total: self.total, reply: self.reply }
+    /// Tokens that the prompt could have.
+    pub fn budget(&self) -> u32 {
+        self.total.saturating_sub(self.reply)
     }
 
     /// The blocks, from what is stored under their numbers.

@@ -63,6 +63,31 @@ impl Cast {
         });
         found.map(|name| name.person)
     }
+
+    /// A text without the names in it; what was between them stays, with single spaces.
+    pub(super) fn without_names(&self, text: &str) -> String {
+        let mut rest = String::with_capacity(text.len());
+        let mut end = 0;
+        for (word, begins) in with_beginnings(text) {
+            if self.named(&word, begins).next().is_some() {
+                rest.push_str(text.get(end..word.range.start).unwrap_or_default());
+                end = word.range.end;
+            }
+        }
+        rest.push_str(text.get(end..).unwrap_or_default());
+        rest.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The words of a text, each with whether a sentence begins with it.
+fn with_beginnings(text: &str) -> impl Iterator<Item = (Word, bool)> + '_ {
+    let mut end = 0;
+    words(text).into_iter().enumerate().map(move |(n, word)| {
+        let gap = text.get(end..word.range.start).unwrap_or_default();
+        let begins = n == 0 || gap.contains(['.', '!', '?', '…', '\n', '"', '«', '“']);
+        end = word.range.end;
+        (word, begins)
+    })
 }
 
 /// A text apart from the names in it.
@@ -88,11 +113,7 @@ impl<'a> Told<'a> {
             says_you: false,
             says_i: false,
         };
-        let mut end = 0;
-        for (n, word) in words(text).into_iter().enumerate() {
-            let gap = text.get(end..word.range.start).unwrap_or_default();
-            let begins = n == 0 || gap.contains(['.', '!', '?', '…', '\n', '"', '«', '“']);
-            end = word.range.end;
+        for (word, begins) in with_beginnings(text) {
             let people: Vec<Person> = cast.named(&word, begins).collect();
             told.named.extend(&people);
             if people.is_empty() {
@@ -139,6 +160,20 @@ mod tests {
             assert_eq!(told.named.into_iter().collect::<Vec<_>>(), named, "{text}");
             let rest_of = super::super::words::terms(&told.words).join(" ");
             assert_eq!(rest_of, rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_names_keeps_the_rest() {
+        let cast = Cast::new(["Mira Vale", "Will", "Олег"]);
+        for (text, rest) in [
+            ("What did Mira's brother say to MIRA VALE?", "What did brother say to ?"),
+            ("Where was he,  Will? He will come.", "Where was he, ? He will come."),
+            ("Что Олегу снилось?", "Что снилось?"),
+            ("Mira", ""),
+            ("", ""),
+        ] {
+            assert_eq!(cast.without_names(text), rest, "{text}");
         }
     }
 

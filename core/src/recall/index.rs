@@ -21,8 +21,8 @@ pub struct Index {
     /// Of each passage, in the order of telling.
     pub(super) traits: Vec<Traits>,
     pub(super) neighbours: Neighbours,
-    /// The mean of all lengths.
-    pub(super) mean_length: f64,
+    /// The sum of all lengths.
+    all_lengths: f64,
     /// The years in which they were told.
     pub(super) years: BTreeSet<i32>,
 }
@@ -30,9 +30,9 @@ pub struct Index {
 /// That a term stands in a passage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Posting {
-    pub(super) item: usize,
-    /// How often.
-    pub(super) count: f64,
+    // Small, since there are millions of them.
+    item: u32,
+    count: f32,
 }
 
 /// What is known of a passage beside its terms.
@@ -40,6 +40,8 @@ pub(super) struct Posting {
 pub(super) struct Traits {
     pub(super) speaker: Option<Person>,
     pub(super) day: Option<NaiveDate>,
+    /// How many terms it has.
+    terms: f64,
     /// How many terms, its share of its neighbours' with them.
     pub(super) length: f64,
     /// Whether it ends with a question.
@@ -50,32 +52,62 @@ pub(super) struct Traits {
     pub(super) tells_time: bool,
 }
 
+impl Posting {
+    /// The passage.
+    pub(super) fn item(self) -> usize {
+        usize::try_from(self.item).unwrap_or(usize::MAX)
+    }
+
+    /// How often the term stands in it.
+    pub(super) fn count(self) -> f64 {
+        f64::from(self.count)
+    }
+}
+
 impl Index {
     /// Reads passages, which come in the order of telling.
     pub fn new(items: &[Item<'_>]) -> Self {
-        let neighbours = Neighbours::new(items.iter().map(|item| item.scene));
-        let years = items.iter().filter_map(|item| item.day).map(|day| day.year()).collect();
-        let mut index = Self { neighbours, years, ..Self::default() };
-        let lengths: Vec<f64> = items.iter().map(|item| index.read(item)).collect();
-        for (item, length) in lengths.into_iter().enumerate() {
-            let asks = index.traits.get(item).is_some_and(|traits| traits.asks);
-            for share in index.neighbours.takers(item, asks) {
-                if let Some(taker) = index.traits.get_mut(share.taker) {
-                    taker.length += share.weight * length;
-                }
-            }
+        let mut index = Self::default();
+        for item in items {
+            index.push(item);
         }
-        let all: f64 = index.traits.iter().map(|traits| traits.length).sum();
-        index.mean_length = all / number(items.len()).max(1.0);
         index
     }
 
-    /// Reads the next passage; how many terms it has.
-    fn read(&mut self, item: &Item<'_>) -> f64 {
+    /// Reads the passage that was told next.
+    pub fn push(&mut self, item: &Item<'_>) {
+        let number_of_item = self.traits.len();
+        self.neighbours.push(item.scene);
+        self.years.extend(item.day.map(|day| day.year()));
+        self.read(item);
+        let before = [-2, -1].into_iter().filter_map(|n| self.neighbours.at(number_of_item, n));
+        let before: Vec<usize> = before.collect();
+        self.lend(number_of_item, |_| true);
+        for other in before {
+            self.lend(other, |taker| taker == number_of_item);
+        }
+    }
+
+    /// Gives a passage's terms to whom they count for, of those that are meant.
+    fn lend(&mut self, item: usize, is_meant: impl Fn(usize) -> bool) {
+        let Some(&Traits { asks, terms, .. }) = self.traits.get(item) else { return };
+        let shares: Vec<_> = self.neighbours.takers(item, asks).collect();
+        for share in shares.into_iter().filter(|share| is_meant(share.taker)) {
+            if let Some(taker) = self.traits.get_mut(share.taker) {
+                taker.length += share.weight * terms;
+                self.all_lengths += share.weight * terms;
+            }
+        }
+    }
+
+    /// Notes where the terms of the next passage stand, and what else is known of it.
+    fn read(&mut self, item: &Item<'_>) {
         let words = words(item.text);
+        let terms = terms(&words);
         let traits = Traits {
             speaker: item.speaker,
             day: item.day,
+            terms: number(terms.len()),
             length: 0.0,
             asks: asks(item.text),
             questions: share_of_questions(item.text),
@@ -83,16 +115,32 @@ impl Index {
         };
         let number_of_item = self.traits.len();
         self.traits.push(traits);
-        let terms = terms(&words);
-        let length = number(terms.len());
         for term in terms {
             let postings = self.postings.entry(term).or_default();
             match postings.last_mut() {
-                Some(last) if last.item == number_of_item => last.count += 1.0,
-                Some(_) | None => postings.push(Posting { item: number_of_item, count: 1.0 }),
+                Some(last) if last.item() == number_of_item => last.count += 1.0,
+                Some(_) | None => {
+                    let item = u32::try_from(number_of_item).unwrap_or(u32::MAX);
+                    postings.push(Posting { item, count: 1.0 });
+                }
             }
         }
-        length
+    }
+
+    /// The mean of all lengths.
+    pub(super) fn mean_length(&self) -> f64 {
+        self.all_lengths / number(self.len()).max(1.0)
+    }
+
+    /// About how much memory it takes.
+    pub fn bytes(&self) -> usize {
+        let terms = self.postings.iter().map(|(term, postings)| {
+            let (text, places) = (term.capacity(), postings.capacity());
+            size_of::<(String, Vec<Posting>)>() + text + places * size_of::<Posting>()
+        });
+        // A passage has a place in its scene, too.
+        let of_passage = size_of::<Traits>() + 3 * size_of::<usize>();
+        terms.sum::<usize>() + self.traits.capacity() * of_passage
     }
 
     /// How many passages there are.

@@ -79,13 +79,13 @@ impl Index {
     /// Counts a term in every passage, the shares of neighbours with it.
     fn pool(&self, term: &str, pooled: &mut [f64], touched: &mut Vec<usize>) {
         for posting in self.postings(term) {
-            let asks = self.traits.get(posting.item).is_some_and(|traits| traits.asks);
-            for share in self.neighbours.takers(posting.item, asks) {
+            let asks = self.traits.get(posting.item()).is_some_and(|traits| traits.asks);
+            for share in self.neighbours.takers(posting.item(), asks) {
                 let Some(count) = pooled.get_mut(share.taker) else { continue };
                 if *count == 0.0 {
                     touched.push(share.taker);
                 }
-                *count += share.weight * posting.count;
+                *count += share.weight * posting.count();
             }
         }
     }
@@ -93,7 +93,7 @@ impl Index {
     /// What a count of a term is worth in a passage of its length.
     fn saturated(&self, item: usize, count: f64) -> f64 {
         let length = self.traits.get(item).map_or(0.0, |traits| traits.length);
-        let relative = length / self.mean_length;
+        let relative = length / self.mean_length();
         count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * relative))
     }
 

@@ -2,7 +2,8 @@
 //!
 //! An [`Index`] is built once of the passages that can come to mind, in the
 //! order of telling, and asked as often as somebody speaks. Nothing of it needs a
-//! model: words, who spoke, when, and what stands beside what.
+//! model: words, who spoke, when, and what stands beside what. Where there is an embedder, what it
+//! says of meaning counts beside the words.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | `cast` | names, and who "you" and "I" are |
 //! | `neighbours` | whose words count for whom within a scene |
 //! | `index`, `lexical` | BM25 over words pooled from neighbours |
+//! | `dense` | what an embedder says: how near passages and what stands around them are |
 //! | `question` | what asks is worth less than what answers |
 //! | `date` | dates in a text; who asks when, and who tells a time |
 //! | `rank`, `reason` | all of it together, and why in plain words |
@@ -21,6 +23,7 @@
 
 mod cast;
 mod date;
+mod dense;
 mod index;
 mod lexical;
 mod neighbours;
@@ -34,6 +37,7 @@ use chrono::NaiveDate;
 
 pub use self::{
     cast::{Cast, Person},
+    dense::{Meaning, Surroundings, Weights, product},
     index::Index,
     rank::{Hit, Parts},
 };
@@ -64,6 +68,23 @@ pub struct Query<'a> {
     pub addressed: Option<Person>,
     /// Whom "I" means.
     pub asking: Option<Person>,
+    /// What an embedder says of [`Query::meant`], if there is one.
+    pub meaning: Option<Meaning<'a>>,
+}
+
+impl Query<'_> {
+    /// What an embedder is asked; none if nothing is left without the names.
+    ///
+    /// Names are cut out: their bearers' every word would be near. Who says only "And then?" means
+    /// what was said before.
+    pub fn meant(&self) -> Option<String> {
+        let text = self.cast.without_names(self.text);
+        if !terms(&text).is_empty() {
+            return Some(text);
+        }
+        let both = format!("{}\n{text}", self.cast.without_names(self.context));
+        Some(both.trim().to_owned()).filter(|both| !both.is_empty())
+    }
 }
 
 /// What a text is about: the stems of its words with meaning, in order.

@@ -25,25 +25,22 @@ pub(super) struct Neighbours {
     scenes: Vec<Vec<usize>>,
     /// Of each passage: which scene, and the how many-eth of it.
     places: Vec<(usize, usize)>,
+    /// Which scene has which name.
+    numbers: HashMap<u32, usize>,
 }
 
 impl Neighbours {
-    /// Passages in the order of telling, each with the name of its scene.
-    pub(super) fn new(scenes: impl IntoIterator<Item = u32>) -> Self {
-        let mut found = Self::default();
-        let mut numbers: HashMap<u32, usize> = HashMap::new();
-        for (item, name) in scenes.into_iter().enumerate() {
-            let next = numbers.len();
-            let scene = *numbers.entry(name).or_insert(next);
-            if scene == next {
-                found.scenes.push(Vec::new());
-            }
-            if let Some(items) = found.scenes.get_mut(scene) {
-                found.places.push((scene, items.len()));
-                items.push(item);
-            }
+    /// The next passage, in the scene of this name.
+    pub(super) fn push(&mut self, name: u32) {
+        let (item, next) = (self.places.len(), self.numbers.len());
+        let scene = *self.numbers.entry(name).or_insert(next);
+        if scene == next {
+            self.scenes.push(Vec::new());
         }
-        found
+        if let Some(items) = self.scenes.get_mut(scene) {
+            self.places.push((scene, items.len()));
+            items.push(item);
+        }
     }
 
     /// Passages scene by scene.
@@ -75,7 +72,10 @@ mod tests {
     use super::*;
 
     fn takers(scenes: &[u32], item: usize, asks: bool) -> Vec<(usize, f64)> {
-        let neighbours = Neighbours::new(scenes.iter().copied());
+        let mut neighbours = Neighbours::default();
+        for name in scenes {
+            neighbours.push(*name);
+        }
         neighbours.takers(item, asks).map(|share| (share.taker, share.weight)).collect()
     }
 

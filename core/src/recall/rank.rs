@@ -28,10 +28,12 @@ const WHEN: f64 = 0.2;
 pub struct Hit {
     /// Which passage, in the order of telling.
     pub item: usize,
-    /// How strongly: about 1 for the best words alone, at most about 2.
+    /// How strongly: about 1 for the best words and meaning alone, at most about 2.
     pub score: f64,
     /// Its rank by words alone, from 1; none if it shares no word with the query.
     pub lexical_rank: Option<usize>,
+    /// Its rank by meaning alone, from 1; none without an embedder or a vector.
+    pub dense_rank: Option<usize>,
     /// What the score is the sum of.
     pub parts: Parts,
     /// Why, in plain words.
@@ -41,8 +43,10 @@ pub struct Hit {
 /// What a score is the sum of.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Parts {
-    /// Words, its own and its neighbours': 1 for the best.
+    /// Words, its own and its neighbours': with `dense` it makes 1 for the best.
     pub lexical: f64,
+    /// Meaning, its own and that of what stands around it; 0 without an embedder.
+    pub dense: f64,
     /// What it lost by asking, or got by standing behind a question.
     pub question: f64,
     /// The best of its scene.
@@ -55,14 +59,23 @@ pub struct Parts {
     pub when: f64,
 }
 
+/// How near a passage is to a query: 1 for the nearest of all.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    words: f64,
+    /// None without an embedder or a vector.
+    meaning: Option<f64>,
+}
+
 impl Parts {
     fn score(&self) -> f64 {
-        self.words() + self.scene + self.speaker + self.date + self.when
+        let answer = self.lexical + self.dense + self.question;
+        answer + self.scene + self.speaker + self.date + self.when
     }
 
-    /// What its words are worth, as an answer.
-    fn words(&self) -> f64 {
-        self.lexical + self.question
+    /// Whether it has anything to do with the query.
+    fn comes_to_mind(&self) -> bool {
+        self.lexical > 0.0 || self.dense > 0.0 || self.date > 0.0
     }
 }
 
@@ -70,37 +83,60 @@ impl Index {
     /// What comes to mind, best first; of equals, what was told first. At most so many.
     ///
     /// What shares neither a word nor a day with the query, itself or by its neighbours, does not
-    /// come to mind at all.
+    /// come to mind at all, unless an embedder says how near it is.
     pub fn rank(&self, query: &Query<'_>, most: usize) -> Vec<Hit> {
         let told = Told::new(query.text, query.cast);
         let wanted = self.wanted(query, &told);
-        let parts = self.parts(query, &told, &wanted);
-        let ranks = ranks(&parts);
-        let comes = |(_, parts): &(usize, &Parts)| parts.lexical > 0.0 || parts.date > 0.0;
-        let mut found: Vec<(usize, &Parts)> = parts.iter().enumerate().filter(comes).collect();
-        found.sort_by(|a, b| b.1.score().total_cmp(&a.1.score()).then(a.0.cmp(&b.0)));
-        found.truncate(most);
-        let hits = found.into_iter().map(|(item, parts)| Hit {
-            item,
-            score: parts.score(),
-            lexical_rank: ranks.get(item).copied().flatten(),
-            parts: *parts,
-            reason: self.reason(item, parts, &wanted),
+        let near = self.near(query, &wanted);
+        let parts = self.parts(query, &told, &near);
+        let by_words = Ranking::of(near.iter().map(|near| near.words).filter(|one| *one > 0.0));
+        let by_meaning = Ranking::of(near.iter().filter_map(|near| near.meaning));
+        let comes = |(_, parts): &(usize, &Parts)| parts.comes_to_mind();
+        let found = parts.iter().enumerate().filter(comes).collect();
+        let hits = best(found, most).into_iter().map(|(item, parts)| {
+            let near = near.get(item);
+            let words = near.map(|near| near.words).filter(|one| *one > 0.0);
+            let meaning = near.and_then(|near| near.meaning);
+            let mut hit = Hit {
+                item,
+                score: parts.score(),
+                lexical_rank: words.map(|words| by_words.rank(words)),
+                dense_rank: meaning.map(|meaning| by_meaning.rank(meaning)),
+                parts: *parts,
+                reason: String::new(),
+            };
+            hit.reason = self.reason(&hit, &wanted);
+            hit
         });
         hits.collect()
     }
 
+    /// How near each passage is to a query, before anything else is looked at.
+    fn near(&self, query: &Query<'_>, wanted: &[Wanted]) -> Vec<Near> {
+        let words = normalised(self.lexical(wanted)).into_iter();
+        match query.meaning {
+            None => words.map(|words| Near { words, meaning: None }).collect(),
+            Some(meaning) => {
+                let near = words.zip(self.nearness(&meaning));
+                near.map(|(words, meaning)| Near { words, meaning }).collect()
+            }
+        }
+    }
+
     /// What each passage's score is the sum of.
-    fn parts(&self, query: &Query<'_>, told: &Told<'_>, wanted: &[Wanted]) -> Vec<Parts> {
-        let lexical = normalised(self.lexical(wanted));
-        let words = normalised(self.answering(&lexical));
-        let best = self.best_of_scenes(&words);
+    fn parts(&self, query: &Query<'_>, told: &Told<'_>, near: &[Near]) -> Vec<Parts> {
+        let share = query.meaning.map_or(0.0, |meaning| meaning.weights.meaning);
+        let near = fused(near, share);
+        let sums: Vec<f64> = near.iter().map(|(lexical, dense)| lexical + dense).collect();
+        let answers = normalised(self.answering(&sums));
+        let best = self.best_of_scenes(&answers);
         let people = meant(query, told);
         let (dates, when) = (Dates::of(told, &self.years), asks_when(told));
-        let rows = self.traits.iter().zip(lexical).zip(words).zip(best);
-        let parts = rows.map(|(((traits, lexical), words), best)| Parts {
+        let rows = self.traits.iter().zip(near).zip(answers).zip(best);
+        let parts = rows.map(|(((traits, (lexical, dense)), answer), best)| Parts {
             lexical,
-            question: words - lexical,
+            dense,
+            question: answer - (lexical + dense),
             scene: SCENE * best,
             speaker: if is_told_by(traits, &people) { SPEAKER } else { 0.0 },
             date: traits.day.map_or(0.0, |day| DATE * dates.nearness(day)),
@@ -109,10 +145,10 @@ impl Index {
         parts.collect()
     }
 
-    /// Scores by words, less for what asks, more for what stands behind a question.
-    fn answering(&self, lexical: &[f64]) -> Vec<f64> {
+    /// Scores of nearness, less for what asks, more for what stands behind a question.
+    fn answering(&self, near: &[f64]) -> Vec<f64> {
         let own = |(score, traits): (&f64, &Traits)| score * (1.0 - QUESTION * traits.questions);
-        let own: Vec<f64> = lexical.iter().zip(&self.traits).map(own).collect();
+        let own: Vec<f64> = near.iter().zip(&self.traits).map(own).collect();
         let with_question = |(item, score): (usize, &f64)| {
             let before = self.neighbours.at(item, -1);
             let asking = before.filter(|n| self.traits.get(*n).is_some_and(|traits| traits.asks));
@@ -161,16 +197,49 @@ fn normalised(mut scores: Vec<f64>) -> Vec<f64> {
     scores
 }
 
-/// Of each passage its rank by words.
-fn ranks(parts: &[Parts]) -> Vec<Option<usize>> {
-    let found = parts.iter().enumerate().filter(|(_, parts)| parts.lexical > 0.0);
-    let mut found: Vec<(usize, f64)> = found.map(|(item, parts)| (item, parts.lexical)).collect();
-    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let mut ranks = vec![None; parts.len()];
-    for (rank, (item, _)) in (1..).zip(found) {
-        if let Some(place) = ranks.get_mut(item) {
-            *place = Some(rank);
+/// Words and meaning of each passage together, the best sum of which is 1; meaning has this share.
+///
+/// What has no vector yet is judged by its words alone.
+fn fused(near: &[Near], share: f64) -> Vec<(f64, f64)> {
+    let both = near.iter().map(|near| match near.meaning {
+        Some(meaning) => ((1.0 - share) * near.words, share * meaning),
+        None => (near.words, 0.0),
+    });
+    let mut both: Vec<(f64, f64)> = both.collect();
+    let best = both.iter().map(|(lexical, dense)| lexical + dense).fold(0.0, f64::max);
+    if best > 0.0 {
+        for (lexical, dense) in &mut both {
+            (*lexical, *dense) = (*lexical / best, *dense / best);
         }
     }
-    ranks
+    both
+}
+
+/// The best ones, best first; of equals, what was told first.
+fn best(mut found: Vec<(usize, &Parts)>, most: usize) -> Vec<(usize, &Parts)> {
+    let order = |a: &(usize, &Parts), b: &(usize, &Parts)| {
+        b.1.score().total_cmp(&a.1.score()).then(a.0.cmp(&b.0))
+    };
+    if most < found.len() {
+        found.select_nth_unstable_by(most, order);
+        found.truncate(most);
+    }
+    found.sort_unstable_by(order);
+    found
+}
+
+/// All scores of one kind, by which ranks are told.
+struct Ranking(Vec<f64>);
+
+impl Ranking {
+    fn of(scores: impl Iterator<Item = f64>) -> Self {
+        let mut scores: Vec<f64> = scores.collect();
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
+        Self(scores)
+    }
+
+    /// The rank of a score, from 1; equals have the same.
+    fn rank(&self, score: f64) -> usize {
+        self.0.partition_point(|other| *other > score) + 1
+    }
 }

@@ -24,7 +24,8 @@ fn cast() -> Cast {
 
 /// Asked by Oleg of Mira.
 fn ask<'a>(cast: &'a Cast, text: &'a str) -> Query<'a> {
-    Query { text, context: "", cast, addressed: Some(MIRA), asking: Some(OLEG) }
+    let (addressed, asking) = (Some(MIRA), Some(OLEG));
+    Query { text, context: "", cast, addressed, asking, meaning: None }
 }
 
 fn first(index: &Index, text: &str) -> Option<usize> {
@@ -144,6 +145,62 @@ fn what_was_said_before_counts_less_and_alone_it_counts() {
     assert_eq!(ranked("And then?", ""), [] as [usize; 0]);
     assert_eq!(ranked("", ""), [] as [usize; 0]);
     assert!(Index::new(&[]).rank(&ask(&cast, "The boat?"), 10).is_empty());
+}
+
+/// What passages and a query mean, in two directions: how much of fire, how much of water.
+fn meaning(vectors: &[Option<[f32; 2]>], query: [f32; 2]) -> Vec<Option<f32>> {
+    let cosine = |vector: &[f32; 2]| product(vector, &query);
+    vectors.iter().map(|vector| vector.as_ref().map(cosine)).collect()
+}
+
+const FIRE: [f32; 2] = [1.0, 0.0];
+const WATER: [f32; 2] = [0.0, 1.0];
+
+#[test]
+fn meaning_finds_what_words_do_not() {
+    let index = index(&[
+        (Some(OLEG), 1, 5, "The sea was calm."),
+        (Some(MIRA), 2, 5, "Flames ate the barn."),
+        (Some(OLEG), 3, 5, "The blaze of noon."),
+        (Some(OLEG), 4, 5, "What was it? What burned?"),
+    ]);
+    let cast = cast();
+    let vectors = [Some(WATER), Some(FIRE), None, Some(FIRE)];
+    let mut surroundings = Surroundings::default();
+    surroundings.learn(&index, |item| vectors[item].as_ref().map(|vector| &vector[..]));
+    let cosines = meaning(&vectors, FIRE);
+    let weights = Weights::default();
+    let meaning = Meaning { cosines: &cosines, surroundings: &surroundings, weights };
+    let query = Query { meaning: Some(meaning), ..ask(&cast, "Where was the blaze?") };
+    let hits = index.rank(&query, 10);
+    let seen: Vec<_> = hits.iter().map(|hit| (hit.item, hit.dense_rank, &*hit.reason)).collect();
+    assert_eq!(
+        seen,
+        [
+            (2, None, "it has \"blaze\""),
+            (1, Some(1), "its meaning is near"),
+            (3, Some(1), "its meaning is near; but it asks more than it tells"),
+        ],
+        "what is far in meaning and has no word of it stays away"
+    );
+    for hit in &hits {
+        let parts = hit.parts;
+        let sum = parts.lexical + parts.dense + parts.question + parts.scene + parts.speaker;
+        assert!((hit.score - sum - parts.date - parts.when).abs() < 1e-9);
+    }
+    let alone = Meaning { weights: Weights { meaning: 0.0, ..weights }, ..meaning };
+    let words = index.rank(&Query { meaning: Some(alone), ..query }, 10);
+    assert_eq!(words.iter().map(|hit| hit.item).collect::<Vec<_>>(), [2], "words alone");
+}
+
+#[test]
+fn an_embedder_is_asked_without_names() {
+    let cast = cast();
+    let meant = |text, context| Query { context, ..ask(&cast, text) }.meant();
+    assert_eq!(meant("What does Mira love?", "Rain.").as_deref(), Some("What does love?"));
+    assert_eq!(meant("And then?", "Oleg went to sea.").as_deref(), Some("went to sea.\nAnd then?"));
+    assert_eq!(meant("Mira?", "").as_deref(), Some("?"));
+    assert_eq!(meant("Mira", "Oleg"), None);
 }
 
 /// A story of few words, so that they meet: for each passage its scene, speaker and words.

@@ -18,6 +18,7 @@ pub(crate) mod import;
 pub(crate) mod library;
 pub(crate) mod lore_entry;
 pub(crate) mod lorebook;
+pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod outline;
 pub(crate) mod persona;

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::{
     Failure, FailureCode, NarratorTask, Reply, Speaker,
-    scene::{self, Extent, SceneKey},
+    scene::{self, Reach, SceneKey},
 };
 use crate::{
     app::App,
@@ -14,6 +14,7 @@ use crate::{
         self, Abilities, LastTurn, Model, ModelRole, Options, Output, Request, Thinking,
         registry::split,
     },
+    memory,
     prompt::{
         self, Begun, Budget, GoingOn, Plan, Scene,
         record::{PlanBody, PlanRecord},
@@ -55,10 +56,10 @@ pub(super) async fn for_reply(app: &App, reply: &Reply) -> Result<Result<Asked, 
         begun: begun(message),
     };
     let asking = Asking { model: &reply.model, seed: seed(reply), attempt: reply.attempt };
-    let scene = scene::read(app, &key, Extent::AsBefore).await?;
+    let scene = scene::read(app, &key, Reach::AsBefore).await?;
     let asked = match compose(app, &scene, asking).await {
         Ok(asked) if asked.plan.underfilled => {
-            let scene = scene::read(app, &key, Extent::Most).await?;
+            let scene = scene::read(app, &key, Reach::Most).await?;
             compose(app, &scene, asking).await
         }
         asked => asked,
@@ -98,7 +99,7 @@ pub(super) async fn compose(
     scene: &Scene,
     asking: Asking<'_>,
 ) -> Result<Asked, Failure> {
-    let asked = compose_with(app, scene, asking, app.calibrations.of(asking.model))?;
+    let asked = compose_with(app, scene, asking, app.calibrations.of(asking.model)).await?;
     let limit = asked.request.abilities.context_tokens.saturating_sub(asked.plan.budget.reply);
     // An estimate is good enough, unless the model's limit is near.
     if asked.plan.tokens < limit / 100 * 95 {
@@ -110,23 +111,21 @@ pub(super) async fn compose(
     if counted <= limit {
         return Ok(asked);
     }
-    compose_with(app, scene, asking, app.calibrations.of(asking.model))
+    compose_with(app, scene, asking, app.calibrations.of(asking.model)).await
 }
 
 /// The same, as far as this process knows: nobody else is asked.
-pub(super) fn compose_with(
+pub(super) async fn compose_with(
     app: &App,
     scene: &Scene,
     asking: Asking<'_>,
     calibration: Calibration,
 ) -> Result<Asked, Failure> {
-    let options = with_wishes(options_for(app, asking.model), scene);
-    let abilities = app.model(asking.model).map(|model: Model| model.abilities).unwrap_or_default();
-    let context = app.calibrations.context(asking.model, abilities.context_tokens);
-    let budget = Budget::new(context, options.max_output_tokens, abilities.thinks);
+    let mut plan = outline(app, scene, asking.model, &calibration)?;
+    memory::remind(app, scene, &mut plan, &calibration).await;
+    let abilities = abilities(app, asking.model);
     let going_on = going_on(&abilities);
-    let plan = prompt::plan(scene, budget, &calibration, going_on)
-        .map_err(|too_large| Failure::new(FailureCode::PromptTooLarge, too_large.to_string()))?;
+    let options = with_wishes(options_for(app, asking.model), scene);
     let options = match (&scene.begun, going_on) {
         // Servers refuse to think about an answer that has begun.
         (Some(_), GoingOn::Prefill) => Options { thinking: Some(Thinking::None), ..options },
@@ -139,7 +138,7 @@ pub(super) fn compose_with(
         system: plan.system(),
         turns: plan.turns(),
         stop: scene.others().iter().map(|name| format!("\n{name}:")).collect(),
-        max_output_tokens: budget.reply,
+        max_output_tokens: plan.budget.reply,
         options,
         output: Output::Prose,
         seed: asking.seed,
@@ -147,6 +146,30 @@ pub(super) fn compose_with(
     };
     let body = app.llm.body(&request);
     Ok(Asked { request, plan, body, calibration })
+}
+
+/// The plan of a prompt, before anything comes to mind.
+pub(super) fn outline(
+    app: &App,
+    scene: &Scene,
+    model: &str,
+    calibration: &Calibration,
+) -> Result<Plan, Failure> {
+    let going_on = going_on(&abilities(app, model));
+    prompt::plan(scene, budget(app, model), calibration, going_on)
+        .map_err(|too_large| Failure::new(FailureCode::PromptTooLarge, too_large.to_string()))
+}
+
+/// What a model's prompt is fitted into.
+pub(crate) fn budget(app: &App, model: &str) -> Budget {
+    let abilities = abilities(app, model);
+    let context = app.calibrations.context(model, abilities.context_tokens);
+    let reply = options_for(app, model).max_output_tokens;
+    Budget::new(context, reply, abilities.thinks).with_memory(&app.memory)
+}
+
+fn abilities(app: &App, model: &str) -> Abilities {
+    app.model(model).map(|model: Model| model.abilities).unwrap_or_default()
 }
 
 /// What the operator chose for stories; what is one server's own goes to that server alone.

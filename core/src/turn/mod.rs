@@ -40,7 +40,10 @@ pub use self::{
     preview::{Preview, PreviewWish, preview},
 };
 pub(crate) use self::{
+    ask::budget,
     end::Ending,
+    preview::{outline, rehearse},
+    scene::Reach,
     start::{Order, begin, check_limits, choose_speaker, start_reply},
 };
 use crate::{

@@ -3,15 +3,15 @@
 use skald_base::{Error, Result, Viewer, graph::TextRule};
 
 use super::{
-    Job, Speaker, WishedSpeaker,
+    Failure, Job, Speaker, WishedSpeaker,
     ask::{self, Asking},
     check_instruction, choose_speaker,
-    scene::{self, Extent, SceneKey},
+    scene::{self, Reach, SceneKey},
 };
 use crate::{
     app::App,
     character::CharacterId,
-    prompt::Plan,
+    prompt::{Plan, Scene},
     session::{self, SessionId},
     store,
     tree::{Author, Message, MessageId, MessageRole, MessageStatus},
@@ -40,12 +40,48 @@ pub struct Preview {
     pub body: Option<String>,
 }
 
+/// A turn as it could be sent, ready to be planned.
+#[derive(Clone, Debug)]
+pub(crate) struct Rehearsal {
+    /// What its prompt would be made of.
+    pub(crate) scene: Scene,
+    /// The model that would be asked.
+    pub(crate) model: String,
+    /// The message of the story that it goes on from.
+    pub(crate) parent: Option<MessageId>,
+}
+
 /// Plans the prompt of a turn without sending it.
 pub async fn preview(app: &App, viewer: &Viewer, wish: PreviewWish) -> Result<Preview> {
-    let user = viewer.user()?;
+    viewer.user()?;
     check_instruction(wish.instruction.as_deref())?;
     let content = wish.content.as_deref().unwrap_or_default();
     TextRule::optional(app.limits.message_bytes).check("input.content", content)?;
+    let Rehearsal { scene, model, .. } = rehearse(app, viewer, wish, Reach::Most).await?;
+    let asking = Asking { model: &model, seed: 0, attempt: 1 };
+    let asked = ask::compose_with(app, &scene, asking, app.calibrations.of(&model)).await;
+    let asked = asked.map_err(does_not_fit)?;
+    Ok(Preview { model, plan: asked.plan, body: asked.body })
+}
+
+/// The plan of a rehearsed turn's prompt, before anything comes to mind.
+pub(crate) fn outline(app: &App, rehearsal: &Rehearsal) -> Result<Plan> {
+    let Rehearsal { scene, model, .. } = rehearsal;
+    ask::outline(app, scene, model, &app.calibrations.of(model)).map_err(does_not_fit)
+}
+
+fn does_not_fit(failure: Failure) -> Error {
+    Error::invalid("input", failure.message)
+}
+
+/// Reads what a turn would be made of, as far as it is to be read.
+pub(crate) async fn rehearse(
+    app: &App,
+    viewer: &Viewer,
+    wish: PreviewWish,
+    reach: Reach,
+) -> Result<Rehearsal> {
+    let user = viewer.user()?;
     let session = session::get(app, viewer, wish.session_id).await;
     let session = session.map_err(|error| error.at("input.sessionId"))?;
     let parent = find_parent(app, &session, wish.parent_id).await?;
@@ -69,16 +105,14 @@ pub async fn preview(app: &App, viewer: &Viewer, wish: PreviewWish) -> Result<Pr
     let depth = parent.as_ref().map_or(0, |parent| parent.depth + 1);
     let parent = parent.map(|parent| parent.id);
     let key = SceneKey { session: session.id, parent, depth, job, begun: None };
-    let mut scene = scene::read(app, &key, Extent::Most).await?;
+    let mut scene = scene::read(app, &key, reach).await?;
+    let content = wish.content.unwrap_or_default();
     if !content.trim().is_empty() {
-        let message = unsent(app, &scene.session.id, (content, depth));
+        let message = unsent(app, &scene, content);
         scene.path.push(message);
         scene.depth += 1;
     }
-    let asking = Asking { model: &model, seed: 0, attempt: 1 };
-    let asked = ask::compose_with(app, &scene, asking, app.calibrations.of(&model));
-    let asked = asked.map_err(|failure| Error::invalid("input", failure.message))?;
-    Ok(Preview { model, plan: asked.plan, body: asked.body })
+    Ok(Rehearsal { scene, model, parent })
 }
 
 async fn find_parent(
@@ -96,17 +130,22 @@ async fn find_parent(
 }
 
 /// A message of the player's that exists in the preview alone.
-fn unsent(app: &App, session: &SessionId, (content, depth): (&str, i64)) -> Message {
+fn unsent(app: &App, scene: &Scene, content: String) -> Message {
+    let author = Author {
+        author_name: scene.player_name().to_owned(),
+        author_persona_id: scene.persona.as_ref().map(|persona| persona.id),
+        ..Author::default()
+    };
     Message {
         id: app.ids.next(),
-        session_id: *session,
+        session_id: scene.session.id,
         parent_id: None,
-        depth,
+        depth: scene.depth,
         jump_id: None,
         jump_depth: 0,
         role: MessageRole::Player,
-        author: Author::default(),
-        content: content.to_owned(),
+        author,
+        content,
         thought: None,
         status: MessageStatus::Complete,
         revision: 1,

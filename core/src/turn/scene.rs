@@ -27,14 +27,19 @@ pub(super) struct SceneKey {
 
 /// How much of the path to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Reach {
     /// From where the last prompt's history began.
     AsBefore,
     /// As much as a prompt may ever hold.
     Most,
+    /// The last messages alone: what a question is made of.
+    Last,
 }
 
-pub(super) async fn read(app: &App, key: &SceneKey, extent: Extent) -> Result<Scene> {
+/// Messages that are enough to see what was said last, though some be hidden.
+const LAST: i64 = 16;
+
+pub(super) async fn read(app: &App, key: &SceneKey, reach: Reach) -> Result<Scene> {
     let mut reader = app.db.reader();
     let session: Option<Session> = store::session::find_any(&mut reader, key.session).await?;
     let missing = || Error::Internal("a reply without its session".into());
@@ -44,9 +49,10 @@ pub(super) async fn read(app: &App, key: &SceneKey, extent: Extent) -> Result<Sc
     if let Some(parent) = key.parent {
         let beginning = store::prompt::last_beginning(&mut reader, parent).await?;
         began_with = beginning.map(|(id, _)| id);
-        let limit = match (beginning, extent) {
-            (Some((_, depth)), Extent::AsBefore) => (key.depth - depth).clamp(1, most),
-            (None, Extent::AsBefore) | (_, Extent::Most) => most,
+        let limit = match (beginning, reach) {
+            (_, Reach::Last) => LAST,
+            (Some((_, depth)), Reach::AsBefore) => (key.depth - depth).clamp(1, most),
+            (None, Reach::AsBefore) | (_, Reach::Most) => most,
         };
         path = store::message::path_up(&mut reader, &[parent], limit).await?;
     }

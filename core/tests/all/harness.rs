@@ -17,7 +17,7 @@ use skald_base::{
     viewer::{Role, SignInKind, SignedIn, UserId},
 };
 use skald_core::{
-    App, FileSettings, Files, Limits, Setup,
+    App, FileSettings, Files, Limits, MemorySettings, Setup,
     graphql::{CoreSchema, core_schema, prepare},
     llm::{
         Llm,
@@ -59,6 +59,7 @@ pub(crate) struct World {
 pub(crate) struct Plan {
     pub(crate) llm: Arc<dyn Llm>,
     pub(crate) limits: Limits,
+    pub(crate) memory: MemorySettings,
     pub(crate) seed: u64,
     pub(crate) files: FileSettings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -68,7 +69,8 @@ impl Default for Plan {
     fn default() -> Self {
         let llm = Arc::new(Offline::new(Pace::Instant, true));
         let (clock, files) = (Arc::new(SystemClock), FileSettings::default());
-        Self { llm, limits: Limits::default(), seed: 7, files, clock }
+        let (limits, memory) = (Limits::default(), MemorySettings::default());
+        Self { llm, limits, memory, seed: 7, files, clock }
     }
 }
 
@@ -136,6 +138,7 @@ impl World {
             llm: plan.llm,
             lifecycle: Lifecycle::new(),
             limits: plan.limits,
+            memory: plan.memory,
             files: Files::new(plan.files, files.path().to_owned()),
         });
         app.start().await.map_err(|error| error.describe()).unwrap();

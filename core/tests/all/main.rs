@@ -37,6 +37,7 @@ mod library;
 mod library_events;
 mod lorebook;
 mod mark;
+mod memory;
 mod openai;
 mod outline;
 mod persona;

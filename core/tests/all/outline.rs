@@ -84,6 +84,33 @@ async fn an_outline_has_every_living_message_in_order() {
     .await;
 }
 
+/// The same nodes, asked for in all the ways that GraphQL knows.
+#[tokio::test]
+async fn a_node_answers_what_was_asked_and_nothing_else() {
+    const ASKED: &str = "query($id: ID!, $no: Boolean!) { session(id: $id) { outline {
+        nodes { kind: __typename at: messageId ...rest role @skip(if: true) parentId @include(if: $no)
+            ... { excerpt } ... on OutlineNode { excerpt below: parentId } }
+        nodes { status } } } }
+        fragment rest on OutlineNode { ...name status }
+        fragment name on OutlineNode { bookmark }";
+    story(async |world| {
+        let tale = world.tale(freya()).await;
+        let seen = world.ask(freya(), ASKED, json!({ "id": tale.session, "no": false })).await;
+        let greeting = world.message(freya(), &tale.greeting).await;
+        assert_eq!(
+            seen["outline"]["nodes"],
+            json!([{ "kind": "OutlineNode", "at": tale.greeting, "bookmark": null, "status": "COMPLETE",
+                "excerpt": excerpt(&greeting), "below": null }])
+        );
+    })
+    .await;
+}
+
+fn excerpt(message: &Value) -> String {
+    let words: Vec<&str> = message["content"].as_str().unwrap().split_whitespace().collect();
+    words.join(" ").chars().take(120).collect()
+}
+
 #[tokio::test]
 async fn an_outline_and_a_message_agree_on_what_is_being_written() {
     scripted_story(async |world, script| {

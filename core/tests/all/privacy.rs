@@ -103,6 +103,24 @@ const REACHES: &[Reach] = &{
                 speaker: { characterId: $id } }) { tokens blocks { text } } }",
         ),
         reach(
+            "recallPreview",
+            Session,
+            "query($id: ID!) { recallPreview(input: { sessionId: $id, text: \"A secret.\",
+                scope: PATH }) { text anchor { id } } }",
+        ),
+        reach(
+            "recallPreview",
+            Message,
+            "query($id: ID!, $own: ID!) { recallPreview(input: { sessionId: $own, at: $id,
+                text: \"A secret.\", scope: PATH }) { text anchor { id } } }",
+        ),
+        reach(
+            "recallPreview",
+            Character,
+            "query($id: ID!, $own: ID!) { recallPreview(input: { sessionId: $own,
+                speaker: { characterId: $id } }) { text anchor { id } } }",
+        ),
+        reach(
             "createPersona",
             Nothing,
             "mutation($r: String!) { createPersona(input: { name: \"A\", clientRequestId: $r }) {

@@ -175,6 +175,10 @@ fn role(brief: &Brief<'_>) -> String {
     )
 }
 
+pub(super) const BEFORE_MEMORIES: &str = "\
+Passages from earlier in this story, far above the messages you see, each with the name of who \
+told it. All of it has happened. Let it show where it matters now; don't retell it.";
+
 fn task(task: NarratorTask) -> &'static str {
     match task {
         NarratorTask::Scene => {

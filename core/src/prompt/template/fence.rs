@@ -7,8 +7,8 @@
 //! are not ours, such as `<START>` in example dialogue, stay as they are.
 
 /// Every tag that a prompt fences with. Who fences with another adds it here.
-const TAGS: [&str; 7] =
-    ["character", "player", "examples", "relationship", "atmosphere", "wish", "manner"];
+const TAGS: [&str; 8] =
+    ["character", "player", "examples", "relationship", "atmosphere", "wish", "manner", "memory"];
 
 /// A text of a player's or creator's, fenced as data.
 pub fn fenced(tag: &str, name: &str, text: &str) -> String {

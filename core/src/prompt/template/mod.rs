@@ -103,6 +103,16 @@ pub fn examples(name: &str, text: &str) -> String {
     if text.trim().is_empty() { String::new() } else { fenced("examples", name, text) }
 }
 
+/// The word before what comes to mind.
+pub fn before_memories(language: &str) -> &'static str {
+    if is_russian(language) { russian::BEFORE_MEMORIES } else { english::BEFORE_MEMORIES }
+}
+
+/// What somebody told once, fenced as data.
+pub fn memory(teller: &str, text: &str) -> String {
+    fenced("memory", teller, text)
+}
+
 /// Whose reply it is; empty where the system text says so, which it does of a character who is
 /// alone on stage.
 pub fn direction(scene: &Scene) -> String {

@@ -137,6 +137,10 @@ fn role(brief: &Brief<'_>) -> String {
     )
 }
 
+pub(super) const BEFORE_MEMORIES: &str = "\
+Отрывки из этой же истории, из того, что было задолго до сообщений выше; при каждом — имя того, кто \
+это рассказал. Всё это уже случилось. Если к месту — пусть отзовётся, но не пересказывай.";
+
 fn task(task: NarratorTask) -> &'static str {
     match task {
         NarratorTask::Scene => {

@@ -1,14 +1,11 @@
 //! Which format files have, by what is in them: a name says nothing.
 
-use std::io::Read;
+use std::{io::Read, ops::ControlFlow};
 
 use skald_base::{Error, Result};
 
-use super::{ImportFormat, Source, document::Flaw};
-use crate::{
-    app::App,
-    interchange::silly_tavern::{Item, Reader},
-};
+use super::{ImportFormat, Source, document::Flaw, silly_tavern::each_item};
+use crate::{app::App, interchange::silly_tavern::Item};
 
 /// The format that all files have.
 pub(super) async fn recognise(app: &App, sources: &[Source]) -> Result<ImportFormat> {
@@ -37,22 +34,12 @@ pub(super) async fn recognise(app: &App, sources: &[Source]) -> Result<ImportFor
 
 /// Whether there is a line of a chat in it. Those of a document in Skald's own format are no JSON
 /// by themselves, or no messages of a chat.
-fn is_chat(mut file: impl Read) -> Result<bool, Flaw> {
-    let mut reader = Reader::default();
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        let count = file.read(&mut piece).map_err(|_| Flaw("it cannot be read".into()))?;
-        match piece.get(..count) {
-            Some(bytes) if count > 0 => reader.feed(bytes),
-            Some(_) | None => reader.end(),
-        }
-        if reader.any(|item| !matches!(item, Item::Skipped { .. })) {
-            return Ok(true);
-        }
-        if count == 0 {
-            return Ok(false);
-        }
-    }
+fn is_chat(file: impl Read) -> Result<bool, Flaw> {
+    let found = each_item(file, |item| match item {
+        Item::Skipped { .. } => ControlFlow::Continue(()),
+        Item::Header(_) | Item::Entry { .. } => ControlFlow::Break(()),
+    });
+    Ok(found?.is_some())
 }
 
 #[cfg(test)]

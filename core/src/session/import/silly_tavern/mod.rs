@@ -4,6 +4,7 @@
 //! what has to be adapted, which is all of a dry run; then the messages go to a graft.
 
 mod fit;
+mod items;
 mod people;
 mod stage;
 mod survey;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use skald_base::{Error, Result, Viewer, viewer::SignedIn};
 use tokio::sync::mpsc;
 
+pub(super) use self::items::each_item;
 use self::{
     people::Faces,
     survey::{Survey, survey},

@@ -2,13 +2,16 @@
 //!
 //! Both readings of an import walk the same way, so they find the same messages.
 
-use std::io::Read;
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 
-use super::fit::{Names, fit};
+use super::{
+    fit::{Names, fit},
+    items::each_item,
+};
 use crate::{
-    interchange::silly_tavern::{Header, Item, Merge, Node, Reader},
+    interchange::silly_tavern::{Header, Item, Merge, Node},
     session::import::{
         Source,
         document::{Flaw, MAX_MESSAGES},
@@ -55,27 +58,19 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn file(&mut self, number: usize, source: &Source) -> Result<(), Flaw> {
-        let mut file = super::super::open(source)?;
         self.merge.begin();
         self.names = Names::default();
-        let mut reader = Reader::default();
-        let mut piece = vec![0; 64 * 1024];
-        loop {
-            let count = file.read(&mut piece).map_err(|_| Flaw("it cannot be read".into()))?;
-            match piece.get(..count) {
-                Some(bytes) if count > 0 => reader.feed(bytes),
-                Some(_) | None => reader.end(),
+        let stopped = each_item(super::super::open(source)?, |item| {
+            let found = match self.found(item) {
+                Ok(found) => found,
+                Err(flaw) => return ControlFlow::Break(flaw),
+            };
+            if (self.take)(number, found) {
+                return ControlFlow::Continue(());
             }
-            for item in reader.by_ref() {
-                let found = self.found(item)?;
-                if !(self.take)(number, found) {
-                    return Err(Flaw("nobody reads on".into()));
-                }
-            }
-            if count == 0 {
-                return Ok(());
-            }
-        }
+            ControlFlow::Break(Flaw("nobody reads on".into()))
+        });
+        stopped?.map_or(Ok(()), Err)
     }
 
     fn found(&mut self, item: Item) -> Result<Found, Flaw> {
