@@ -6,6 +6,7 @@
 //! ```text
 //! persona, character      whom the player plays, whom a model plays
 //! fact                    what is known of either
+//! lorebook                what is known of a world, and where it is told
 //! session                 one playthrough; `session::change` is one change to it
 //! tree                    messages and the laws of their tree; `tree::change` edits it
 //! turn                    from what the player sends to a reply that is saved
@@ -43,6 +44,7 @@ pub mod interchange;
 mod keys;
 pub mod library;
 pub mod llm;
+pub mod lorebook;
 pub mod memory;
 pub mod patch;
 pub mod persona;

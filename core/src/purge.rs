@@ -38,6 +38,10 @@ pub struct Erased {
     pub cards: u64,
     /// Facts of personas and characters that were erased.
     pub facts: u64,
+    /// Lorebooks.
+    pub lorebooks: u64,
+    /// Entries of lorebooks that were erased.
+    pub entries: u64,
     /// Requests of clients.
     pub requests: u64,
     /// Events of sessions.
@@ -131,6 +135,8 @@ async fn erase_old(app: &App, before: DateTime<Utc>, erased: &mut Erased) -> Res
     erased.facts += in_batches!(app, store::erase_facts(&app.db, before));
     erased.cards += in_batches!(app, store::erase_personas(&app.db, before));
     erased.cards += in_batches!(app, store::erase_characters(&app.db, before));
+    erased.entries += in_batches!(app, store::erase_lore(&app.db, before));
+    erased.lorebooks += in_batches!(app, store::erase_lorebooks(&app.db, before));
     erased.requests += in_batches!(app, store::erase_requests(&app.db, before));
     for user in store::users_with_removals(&app.db, before).await? {
         let mut tx = app.db.begin().await?;

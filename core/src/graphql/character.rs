@@ -11,9 +11,11 @@ use skald_base::{
 use sqlx::types::Json;
 
 use super::{
-    connection::{Page, change, counted_cost, forward, page, total},
+    attachment::lorebooks_of,
+    connection::{Page, change, cost, counted_cost, forward, page, total},
     context::Graph,
     fact::{Fact, facts},
+    lorebook::Lorebook,
     stale::as_it_is,
     user::UserRef,
 };
@@ -124,6 +126,18 @@ impl Character {
         #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
     ) -> Result<Page<Fact>> {
         facts(ctx, FactOwner::Character(self.row_id), forward(first, after)).await
+    }
+
+    /// The lorebooks attached to it that you may read, in order; 32 at most, 20 a page unless told
+    /// otherwise. The cursor is a lorebook's id.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    async fn lorebooks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<Lorebook>> {
+        lorebooks_of(ctx, self.row_id.uuid(), forward(first, after)).await
     }
 }
 

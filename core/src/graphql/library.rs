@@ -10,6 +10,7 @@ use crate::{
         Change, LibraryNode, NodeKind,
         watch::{LibraryNews, What},
     },
+    lorebook::LorebookId,
     persona::PersonaId,
     session::SessionId,
 };
@@ -21,7 +22,7 @@ pub(super) struct LibraryNodeAdded {
     cursor: String,
     /// When it happened.
     at: DateTime<Utc>,
-    /// The persona, character or session as it is now.
+    /// The persona, character, lorebook or session as it is now.
     node: Node,
 }
 
@@ -33,7 +34,7 @@ pub(super) struct LibraryNodeChanged {
     cursor: String,
     /// When it happened.
     at: DateTime<Utc>,
-    /// The persona, character or session as it is now.
+    /// The persona, character, lorebook or session as it is now.
     node: Node,
 }
 
@@ -44,7 +45,7 @@ pub(super) struct LibraryNodeRemoved {
     cursor: String,
     /// When it happened.
     at: DateTime<Utc>,
-    /// The id of the persona, character or session.
+    /// The id of the persona, character, lorebook or session.
     id: ID,
 }
 
@@ -67,7 +68,7 @@ pub(super) struct LibraryResyncNeeded {
     at: DateTime<Utc>,
 }
 
-/// What happens in your library: your personas, your characters, your sessions.
+/// What happens in your library: your personas, characters, lorebooks and sessions.
 #[derive(Interface)]
 #[graphql(
     field(name = "cursor", ty = "&String", desc = "Where to go on after this event."),
@@ -111,5 +112,6 @@ fn id_of(node: LibraryNode) -> ID {
         NodeKind::Persona => PersonaId::from_uuid(node.id).into(),
         NodeKind::Character => CharacterId::from_uuid(node.id).into(),
         NodeKind::Session => SessionId::from_uuid(node.id).into(),
+        NodeKind::Lorebook => LorebookId::from_uuid(node.id).into(),
     }
 }

@@ -18,6 +18,10 @@ use crate::{
     app::App,
     character::{Character, CharacterId},
     fact::{Fact, FactId},
+    lorebook::{
+        Lorebook, LorebookId,
+        entry::{LoreEntry, LoreEntryId},
+    },
     persona::{Persona, PersonaId},
     prompt::record::{BlockRecord, PlanRecord, Runs},
     session::{CastMember, Session, SessionId},
@@ -54,6 +58,10 @@ pub(super) struct FactsKey {
     /// How many facts at most.
     pub(super) limit: i64,
 }
+
+/// The lorebooks attached to a session, a character or a persona.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct AttachedKey(pub(super) Uuid);
 
 /// The job that wrote a message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -232,6 +240,40 @@ impl Loader<FactsKey> for Batch {
             loaded.extend(group(rows, |fact| FactsKey { owner: fact.owner.uuid(), limit }));
         }
         Ok(loaded)
+    }
+}
+
+impl Loader<LorebookId> for Batch {
+    type Value = Lorebook;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[LorebookId]) -> Loaded<LorebookId, Lorebook> {
+        let mut reader = self.app.db.reader();
+        let rows = store::lorebook::readable(&mut reader, keys, self.viewer).await?;
+        Ok(rows.into_iter().map(|book| (book.id, book)).collect())
+    }
+}
+
+impl Loader<LoreEntryId> for Batch {
+    type Value = LoreEntry;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[LoreEntryId]) -> Loaded<LoreEntryId, LoreEntry> {
+        let rows = store::lore_entry::readable(&self.app.db, keys, self.viewer).await?;
+        Ok(rows.into_iter().map(|entry| (entry.id, entry)).collect())
+    }
+}
+
+impl Loader<AttachedKey> for Batch {
+    type Value = Vec<Lorebook>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[AttachedKey]) -> Loaded<AttachedKey, Vec<Lorebook>> {
+        let targets: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = store::lorebook::of_targets(&self.app.db, &targets, self.viewer).await?;
+        let rows = rows.into_iter().map(|row| (AttachedKey(row.target_id), row.book));
+        let groups = group(rows.collect(), |(key, _)| *key);
+        Ok(groups.into_iter().map(|(key, rows)| (key, second(rows))).collect())
     }
 }
 

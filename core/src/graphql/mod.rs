@@ -5,6 +5,7 @@
 //! every operation. In the merged graph these roots stand beside auth's.
 
 mod alternatives;
+mod attachment;
 mod character;
 mod connection;
 mod context;
@@ -17,6 +18,8 @@ mod import;
 mod leaves;
 mod library;
 mod loaders;
+mod lore_entry;
+mod lorebook;
 mod memory;
 mod message;
 mod model;
@@ -54,6 +57,7 @@ pub struct CoreQuery(
     node::NodeQuery,
     persona::PersonaQuery,
     character::CharacterQuery,
+    lorebook::LorebookQuery,
     session::SessionQuery,
     session_list::SessionListQuery,
     message::MessageQuery,
@@ -69,6 +73,9 @@ pub struct CoreMutation(
     persona::PersonaMutation,
     character::CharacterMutation,
     fact::FactMutation,
+    lorebook::LorebookMutation,
+    attachment::AttachmentMutation,
+    lore_entry::LoreEntryMutation,
     session::SessionMutation,
     fork::ForkMutation,
     tree::MessageMutation,

@@ -18,6 +18,8 @@ use super::{
     fact::Fact,
     generation::{GENERATION, Generation},
     loaders::ReplyKey,
+    lore_entry::LoreEntry,
+    lorebook::Lorebook,
     message::Message,
     persona::Persona,
     session::Session,
@@ -26,6 +28,7 @@ use super::{
 use crate::{
     character::{self, CharacterKind},
     fact::FactKind,
+    lorebook::{LorebookKind, entry::LoreEntryKind},
     persona::PersonaKind,
     session::SessionKind,
     tree::{MessageId, MessageKind},
@@ -38,6 +41,8 @@ enum CoreNode {
     Persona(Persona),
     Character(Character),
     Fact(Fact),
+    Lorebook(Lorebook),
+    LoreEntry(LoreEntry),
     Session(Session),
     Message(Message),
     Alternatives(Alternatives),
@@ -134,6 +139,14 @@ pub(super) async fn find(ctx: &Context<'_>, path: &str, id: &ID) -> Result<Optio
         FactKind::PREFIX => {
             let row = loaders.load(skald_base::Id::<FactKind>::from_uuid(uuid)).await?;
             row.map(|row| CoreNode::Fact(row.into()))
+        }
+        LorebookKind::PREFIX => {
+            let row = loaders.load(skald_base::Id::<LorebookKind>::from_uuid(uuid)).await?;
+            row.map(|row| CoreNode::Lorebook(row.into()))
+        }
+        LoreEntryKind::PREFIX => {
+            let row = loaders.load(skald_base::Id::<LoreEntryKind>::from_uuid(uuid)).await?;
+            row.map(|row| CoreNode::LoreEntry(row.into()))
         }
         SessionKind::PREFIX => {
             let row = loaders.load(skald_base::Id::<SessionKind>::from_uuid(uuid)).await?;

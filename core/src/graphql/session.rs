@@ -11,10 +11,12 @@ use skald_base::{
 };
 
 use super::{
+    attachment::lorebooks_of,
     character::Character,
     connection::{Page, change, cost, counted_cost, forward, page, total},
     context::Graph,
     loaders::{CastKey, PathKey, RunningKey, TagsKey, UsageKey},
+    lorebook::Lorebook,
     message::Message,
     outline::{self, Outline, SessionStats, outline_cost},
     persona::Persona,
@@ -275,6 +277,18 @@ impl Session {
         let total = total(ctx, store::message::count_bookmarked(db, id)).await?;
         let slice = request.cut(rows).map(Message);
         Ok(page(slice, total, |message| time_cursor(message.0.created_at, message.0.id)))
+    }
+
+    /// The lorebooks attached to the session itself that you may read, in order; 32 at most, 20 a page unless told
+    /// otherwise. The cursor is a lorebook's id.
+    #[graphql(complexity = "cost(first, None, child_complexity)")]
+    async fn lorebooks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many nodes from the front, 100 at most.")] first: Option<i32>,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+    ) -> Result<Page<Lorebook>> {
+        lorebooks_of(ctx, self.0.id.uuid(), forward(first, after)).await
     }
 
     /// What you set about how the story is written.

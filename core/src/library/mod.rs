@@ -1,4 +1,4 @@
-//! A player's library: personas, own characters and sessions, and what changed among them.
+//! A player's library: personas, own characters, lorebooks and sessions, and what changed among them.
 //!
 //! Each change gets the next number of its player in the transaction that makes
 //! it, so order of commit is order of number. The log keeps one row for each
@@ -14,7 +14,10 @@ use skald_base::{Result, Tx, UserId};
 use uuid::Uuid;
 
 pub use self::feed::{LibraryFeed, LibraryListener};
-use crate::{app::App, character::CharacterId, persona::PersonaId, session::SessionId, store};
+use crate::{
+    app::App, character::CharacterId, lorebook::LorebookId, persona::PersonaId, session::SessionId,
+    store,
+};
 
 /// What kind of thing is in a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -24,6 +27,7 @@ pub enum NodeKind {
     Persona,
     Character,
     Session,
+    Lorebook,
 }
 
 /// Something in a library.
@@ -119,6 +123,12 @@ impl From<PersonaId> for LibraryNode {
 impl From<CharacterId> for LibraryNode {
     fn from(id: CharacterId) -> Self {
         Self { kind: NodeKind::Character, id: id.uuid() }
+    }
+}
+
+impl From<LorebookId> for LibraryNode {
+    fn from(id: LorebookId) -> Self {
+        Self { kind: NodeKind::Lorebook, id: id.uuid() }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) mod fork;
 pub(crate) mod graft;
 pub(crate) mod import;
 pub(crate) mod library;
+pub(crate) mod lore_entry;
+pub(crate) mod lorebook;
 pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod outline;

@@ -189,6 +189,32 @@ pub(crate) async fn erase_characters(db: &Db, before: DateTime<Utc>) -> Result<u
     Ok(db.write(erase_unknown!("character", "cast_member")).bind(before).execute().await?)
 }
 
+/// Lorebooks deleted before a moment that are attached to nothing.
+macro_rules! unattached {
+    () => {
+        " lorebook d WHERE d.deleted_at < $1
+            AND NOT EXISTS (SELECT 1 FROM lorebook_attachment WHERE lorebook_id = d.id)"
+    };
+}
+
+/// Erases entries of such lorebooks: one may have very many.
+pub(crate) async fn erase_lore(db: &Db, before: DateTime<Utc>) -> Result<u64> {
+    const SQL: &str = concat!(
+        "DELETE FROM lore_entry WHERE id IN (
+            SELECT e.id FROM (SELECT d.id FROM",
+        unattached!(),
+        ") gone JOIN lore_entry e ON e.lorebook_id = gone.id LIMIT 200)"
+    );
+    Ok(db.write(SQL).bind(before).execute().await?)
+}
+
+/// Erases such lorebooks.
+pub(crate) async fn erase_lorebooks(db: &Db, before: DateTime<Utc>) -> Result<u64> {
+    const SQL: &str =
+        concat!("DELETE FROM lorebook WHERE id IN (SELECT d.id FROM", unattached!(), " LIMIT 200)");
+    Ok(db.write(SQL).bind(before).execute().await?)
+}
+
 /// Erases requests of clients from before a moment.
 pub(crate) async fn erase_requests(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     const SQL: &str = "

@@ -335,6 +335,9 @@ impl World {
             "SELECT count(*) FROM branch_tip",
             "SELECT count(*) FROM session_import",
             "SELECT count(*) FROM fact",
+            "SELECT count(*) FROM lorebook",
+            "SELECT count(*) FROM lore_entry",
+            "SELECT count(*) FROM lorebook_attachment",
             "SELECT count(*) FROM client_request",
         ] {
             rows.push(self.count(sql).await);
@@ -395,6 +398,9 @@ fn mutation(name: &str) -> Mutation {
     const PERSONA: &str = "persona { id name isDefault version deletedAt }";
     const CHARACTER: &str = "character { id name visibility version deletedAt creator { id } }";
     const FACT: &str = "fact { id text category keys version }";
+    const LOREBOOK: &str = "lorebook { id name visibility version deletedAt creator { id } }";
+    const ATTACHED: &str = "target { id ... on Session { lorebooks { nodes { id } } }
+        ... on Character { lorebooks { nodes { id } } } ... on Persona { lorebooks { nodes { id } } } }";
     const SESSION: &str = "session { id title version sequence deletedAt head { id }
         persona { id } owner { id } }";
     const TURN: &str = "session { id sequence head { id } } message { ...M } reply { ...M }";
@@ -410,6 +416,17 @@ fn mutation(name: &str) -> Mutation {
         "addFact" => (capital, true, FACT),
         "updateFact" => (capital, false, FACT),
         "removeFact" => (capital, false, "removedFactId"),
+        "createLorebook" => (capital, true, LOREBOOK),
+        "updateLorebook" => (capital, false, LOREBOOK),
+        "deleteLorebook" => (capital, false, "deletedLorebookId"),
+        "attachLorebook" | "detachLorebook" => (capital, false, ATTACHED),
+        "saveLoreEntries" => (
+            capital,
+            true,
+            "lorebook { id } entries { id title content keys secondaryKeys enabled constant recall
+                insertionOrder version settings { secondaryLogic position depth role } }",
+        ),
+        "removeLoreEntries" => (capital, false, "lorebook { id } removedEntryIds"),
         "createUpload" => (capital, true, "upload { id url expiresAt maxBytes }"),
         "importSession" => (
             capital,

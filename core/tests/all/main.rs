@@ -36,6 +36,7 @@ mod import;
 mod laws;
 mod library;
 mod library_events;
+mod lorebook;
 mod mark;
 mod memory;
 mod openai;

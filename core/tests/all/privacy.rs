@@ -23,6 +23,8 @@ enum Kind {
     Persona,
     Character,
     Fact,
+    Lorebook,
+    LoreEntry,
     Session,
     Message,
     Alternatives,
@@ -35,11 +37,16 @@ const REACHES: &[Reach] = &{
     const fn reach(field: &'static str, kind: Kind, document: &'static str) -> Reach {
         Reach { field, document, kind }
     }
-    use Kind::{Alternatives, Character, Fact, Generation, Message, Nothing, Persona, Session};
+    use Kind::{
+        Alternatives, Character, Fact, Generation, LoreEntry, Lorebook, Message, Nothing, Persona,
+        Session,
+    };
     [
         reach("node", Persona, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Character, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Fact, "query($id: ID!) { node(id: $id) { id ... on Fact { text } } }"),
+        reach("node", Lorebook, "query($id: ID!) { node(id: $id) { id } }"),
+        reach("node", LoreEntry, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Session, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Message, "query($id: ID!) { node(id: $id) { id } }"),
         reach("node", Alternatives, "query($id: ID!) { node(id: $id) { id } }"),
@@ -178,6 +185,74 @@ const REACHES: &[Reach] = &{
             Fact,
             "mutation($id: ID!) { removeFact(input: { id: $id }) {
                 removedFactId errors { code message path } } }",
+        ),
+        reach("lorebook", Lorebook, "query($id: ID!) { lorebook(id: $id) { id entries { nodes { content } } } }"),
+        reach("lorebooks", Nothing, "{ lorebooks(first: 100) { nodes { id name } } }"),
+        reach("lorebooks", Nothing, "{ lorebooks(filter: { mine: true }) { nodes { id } } }"),
+        reach(
+            "createLorebook",
+            Nothing,
+            "mutation($r: String!) { createLorebook(input: { name: \"A\", clientRequestId: $r }) {
+                lorebook { name } errors { code message path } } }",
+        ),
+        reach(
+            "updateLorebook",
+            Lorebook,
+            "mutation($id: ID!) { updateLorebook(input: { id: $id, name: \"Stolen\",
+                expectedVersion: 7 }) { lorebook { name } errors { code message path } } }",
+        ),
+        reach(
+            "deleteLorebook",
+            Lorebook,
+            "mutation($id: ID!) { deleteLorebook(input: { id: $id }) {
+                deletedLorebookId errors { code message path } } }",
+        ),
+        reach(
+            "saveLoreEntries",
+            Lorebook,
+            "mutation($id: ID!, $r: String!) { saveLoreEntries(input: { lorebookId: $id,
+                entries: [{ content: \"A\" }], clientRequestId: $r }) {
+                lorebook { id } errors { code message path } } }",
+        ),
+        reach(
+            "removeLoreEntries",
+            Lorebook,
+            "mutation($id: ID!) { removeLoreEntries(input: { lorebookId: $id,
+                entryIds: [\"lore_entry_01h455vb4pex5vsknk084sn02q\"] }) {
+                removedEntryIds errors { code message path } } }",
+        ),
+        reach(
+            "attachLorebook",
+            Lorebook,
+            "mutation($id: ID!, $own: ID!) { attachLorebook(input: { lorebookId: $id,
+                targetId: $own }) { target { id } errors { code message path } } }",
+        ),
+        reach(
+            "attachLorebook",
+            Session,
+            "mutation($id: ID!) { attachLorebook(input: { targetId: $id,
+                lorebookId: \"lorebook_01h455vb4pex5vsknk084sn02q\" }) {
+                target { id } errors { code message path } } }",
+        ),
+        reach(
+            "detachLorebook",
+            Lorebook,
+            "mutation($id: ID!, $own: ID!) { detachLorebook(input: { lorebookId: $id,
+                targetId: $own }) { target { id } errors { code message path } } }",
+        ),
+        reach(
+            "detachLorebook",
+            Persona,
+            "mutation($id: ID!) { detachLorebook(input: { targetId: $id,
+                lorebookId: \"lorebook_01h455vb4pex5vsknk084sn02q\" }) {
+                target { id } errors { code message path } } }",
+        ),
+        reach(
+            "detachLorebook",
+            Character,
+            "mutation($id: ID!) { detachLorebook(input: { targetId: $id,
+                lorebookId: \"lorebook_01h455vb4pex5vsknk084sn02q\" }) {
+                target { id } errors { code message path } } }",
         ),
         reach(
             "createSession",
@@ -397,7 +472,8 @@ const REACHES: &[Reach] = &{
 };
 
 /// What everybody may read.
-const PUBLIC: [&str; 5] = ["node", "nodes", "character", "characters", "models"];
+const PUBLIC: [&str; 7] =
+    ["node", "nodes", "character", "characters", "lorebook", "lorebooks", "models"];
 
 /// The fields of the three roots, from the schema itself.
 fn root_fields(world: &World) -> BTreeSet<String> {
@@ -432,10 +508,18 @@ impl Secrets {
         let (_, reply) = world.talks(freya(), tale, "A secret.").await;
         let fact = json!({ "ownerId": tale.character, "text": "Another secret." });
         let fact = world.does(freya(), "addFact", fact).await["fact"].clone();
+        let book = json!({ "name": "The secret world" });
+        let book = id(&world.does(freya(), "createLorebook", book).await["lorebook"]);
+        let entries = json!({ "lorebookId": book, "entries": [{ "content": "A secret place." }] });
+        let entry = world.does(freya(), "saveLoreEntries", entries).await["entries"][0].clone();
+        let attach = json!({ "lorebookId": book, "targetId": tale.session });
+        world.does(freya(), "attachLorebook", attach).await;
         let ids = BTreeMap::from([
             ("persona", tale.persona.clone()),
             ("character", tale.character.clone()),
             ("fact", id(&fact)),
+            ("lorebook", book),
+            ("lore_entry", id(&entry)),
             ("session", tale.session.clone()),
             ("message", id(&reply)),
             ("alternatives", id(&reply["alternatives"])),
@@ -449,6 +533,8 @@ impl Secrets {
             Kind::Persona => "persona",
             Kind::Character => "character",
             Kind::Fact => "fact",
+            Kind::Lorebook => "lorebook",
+            Kind::LoreEntry => "lore_entry",
             Kind::Session => "session",
             Kind::Message => "message",
             Kind::Alternatives => "alternatives",
@@ -498,6 +584,7 @@ async fn what_is_not_yours_is_not_there() {
         let state = async || {
             let rows = world.rows().await;
             let everything = "query($s: ID!, $p: ID!, $c: ID!) { session(id: $s) { title version
+                lorebooks { nodes { name version entries { nodes { content } } } }
                 sequence persona { id } head { id } messages { nodes { id content revision
                 deletedAt } } } persona(id: $p) { name version }
                 character(id: $c) { name version facts { nodes { text version } } } }";
@@ -609,6 +696,8 @@ async fn everything_with_an_id_is_a_node() {
             ("Persona", &secrets.ids["persona"]),
             ("Character", &secrets.ids["character"]),
             ("Fact", &secrets.ids["fact"]),
+            ("Lorebook", &secrets.ids["lorebook"]),
+            ("LoreEntry", &secrets.ids["lore_entry"]),
             ("Session", &secrets.ids["session"]),
             ("Message", &secrets.ids["message"]),
             ("Alternatives", &secrets.ids["alternatives"]),

@@ -215,11 +215,15 @@ impl<K: Key> Graft<K> {
     ) -> Result<Box<Self>> {
         let copies = std::mem::take(&mut stock.copies);
         let tags = stock.tags.clone();
+        let forked = stock.forked;
         let (session, cast) = stock.plant(app, claim);
         store::session::insert(&mut tx, &session).await.map_err(request::id_taken)?;
         store::session_list::set_tags(&mut tx, session.id, &tags).await?;
         for member in &cast {
             store::session::insert_cast(&mut tx, member).await?;
+        }
+        if let Some((source, _)) = forked {
+            store::lorebook::copy_attached(&mut tx, source, session.id).await?;
         }
         let lease = fresh_lease(app);
         store::graft::insert(&mut tx, session.id, claim, lease).await?;
