@@ -1,6 +1,6 @@
 //! `skald-bench`: measures the release build of Skald on this machine.
 //!
-//! Each command but `recall` starts the real program against a double of a
+//! Each command starts the real program against a double of a
 //! provider, in a process of its own and on a database of its own, plays with it
 //! over the network, and prints what it found. Nothing here is part of the program.
 //!
@@ -71,13 +71,14 @@ enum Command {
     /// How much of what was said in conversations comes to mind again.
     ///
     /// A file holds conversations, questions on them, and for each question the turns that answer
-    /// it. Each conversation is indexed by itself, as the product indexes a story, and every
-    /// question is asked of it; nobody is addressed, so "you" means nobody. Recall at k is the part
+    /// it. Each conversation is imported into the program as a story, with its authors and times,
+    /// and every question is asked of its whole path with `recallPreview`, for 100 hits; nobody is
+    /// addressed, so "you" means nobody. Recall at k is the part
     /// of a question's evidence among its first k hits; the overall numbers are means over all
     /// questions but those of the category `adversarial`, which are reckoned apart. MRR is the mean
-    /// of one over the rank of the first evidence. The time is that of one question for 20 hits
-    /// with their reasons, indexing excluded. Beside it stands what anybody would try first: BM25
-    /// over turns, with and without the name of the speaker before each.
+    /// of one over the rank of the first evidence. The time is that of a client from a question to
+    /// its answer over HTTP. Beside it stands the same ranking asked in memory, and what anybody
+    /// would try first: BM25 over turns, with and without the name of the speaker before each.
     Recall(recall::Options),
 }
 
@@ -87,7 +88,7 @@ async fn main() -> ExitCode {
         Command::Ttft(options) => ttft::run(&options).await,
         Command::Depth(options) => depth::run(&options).await,
         Command::Crash(options) => crash::run(&options).await,
-        Command::Recall(options) => recall::run(&options),
+        Command::Recall(options) => recall::run(&options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

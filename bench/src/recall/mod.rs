@@ -1,7 +1,7 @@
 //! How much of what was said comes to mind again, and how fast.
 //!
 //! A file holds conversations with questions, and for each question the turns that answer it. Each
-//! conversation is a scope of its own. Recall at k is the part of a question's evidence among the
+//! conversation is imported into the real program as a story, and asked there with `recallPreview`. Recall at k is the part of a question's evidence among the
 //! first k turns that come to mind; the overall numbers are means over all questions but the
 //! adversarial ones, which are reckoned apart. Beside it, the same is measured for what anybody
 //! would try first.
@@ -9,11 +9,13 @@
 mod baseline;
 mod data;
 mod measure;
+mod product;
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
+use skald_base::Dialect;
 
 use self::{
     data::Conversation,
@@ -27,20 +29,42 @@ pub(crate) struct Options {
     /// The conversations: JSON in the form that `docs/benchmarks.md` describes.
     #[arg(long)]
     data: PathBuf,
+    /// The database on which the program keeps the conversations.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    database: Database,
     /// Also takes the time in one scope of so many turns: those of the file, again and again.
     #[arg(long, value_name = "TURNS")]
     scope: Option<usize>,
     /// Prints the result as one JSON object, as the last line.
     #[arg(long)]
     json: bool,
+    /// The cargo that builds the server.
+    #[arg(long, env = "CARGO", default_value = "cargo", hide_env_values = true)]
+    cargo: OsString,
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    fn dialect(self) -> Dialect {
+        match self {
+            Self::Sqlite => Dialect::Sqlite,
+            Self::Postgres => Dialect::Postgres,
+        }
+    }
+}
+
+pub(crate) async fn run(options: &Options) -> Result<()> {
     let text = std::fs::read_to_string(&options.data)
         .with_context(|| format!("cannot read {}", options.data.display()))?;
     let conversations = data::read(&text)?;
     let mut result = Map::new();
-    let (recall, times) = measure::run(&conversations, Ranker::Recall);
+    let asked = product::run(&conversations, &options.cargo, options.database.dialect()).await?;
+    let (recall, times) = asked.context("PostgreSQL is not installed")?;
     ensure!(!recall.is_empty(), "no question of the file has evidence");
     say(&format!("{:<32}{:>9}{HEAD}", "", "questions"));
     let mut by_category = Map::new();
@@ -52,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let whole = Whole::of(&recall);
     say(&whole.row("all but adversarial"));
     let mut baselines = Map::new();
-    for ranker in [Ranker::Words, Ranker::WordsAndSpeaker] {
+    for ranker in [Ranker::Recall, Ranker::Words, Ranker::WordsAndSpeaker] {
         let whole = Whole::of(&measure::run(&conversations, ranker).0);
         say(&whole.row(ranker.name()));
         baselines.insert(ranker.key().into(), Value::Object(whole.json()));
