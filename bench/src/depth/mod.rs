@@ -7,8 +7,8 @@
 //! does hits all alike. What counts is how the medians compare.
 
 mod play;
-mod seed;
-mod tree;
+pub(crate) mod seed;
+pub(crate) mod tree;
 
 use std::{ffi::OsString, path::Path, time::Instant};
 
