@@ -98,6 +98,12 @@ impl Account {
         watch(&self.graphql.replace("http://", "ws://"), &self.token, session).await
     }
 
+    /// Sends a file to a link.
+    pub(crate) async fn put(&self, link: &str, content: String) -> Result<()> {
+        self.http.put(link).body(content).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// The data of an answer in which nothing was refused.
     pub(crate) async fn ask(&self, query: &str, variables: Value) -> Result<Value> {
         ask(self.http.post(&self.graphql).bearer_auth(&self.token), query, variables).await

@@ -1,6 +1,6 @@
 //! `skald-bench`: measures the release build of Skald on this machine.
 //!
-//! Each command but `recall` starts the real program against a double of a
+//! Each command starts the real program against a double of a
 //! provider, in a process of its own and on a database of its own, plays with it
 //! over the network, and prints what it found. Nothing here is part of the program.
 //!
@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `crash` | what is lost when the server dies: nothing |
 //! | `ttft` | what Skald adds to the time to the first token, and what a token costs |
+//! | `reminder` | what it costs the first token that a long story comes to mind |
 //! | `recall` | how much of what was said comes to mind again |
 //! | `depth` | whether the length and width of a story cost anything |
 //! | `server` | the program under test: built, started, its CPU time |
@@ -18,6 +19,7 @@ mod client;
 mod crash;
 mod depth;
 mod recall;
+mod reminder;
 mod report;
 mod server;
 mod ttft;
@@ -71,19 +73,30 @@ enum Command {
     /// How much of what was said in conversations comes to mind again.
     ///
     /// A file holds conversations, questions on them, and for each question the turns that answer
-    /// it. Each conversation is indexed by itself, as the product indexes a story, and every
-    /// question is asked of it; nobody is addressed, so "you" means nobody. Recall at k is the part
+    /// it. Each conversation is imported into the program as a story, with its authors and times,
+    /// and every question is asked of its whole path with `recallPreview`, for 100 hits; nobody is
+    /// addressed, so "you" means nobody. Recall at k is the part
     /// of a question's evidence among its first k hits; the overall numbers are means over all
     /// questions but those of the category `adversarial`, which are reckoned apart. MRR is the mean
-    /// of one over the rank of the first evidence. The time is that of one question for 20 hits
-    /// with their reasons, indexing excluded. Beside it stands what anybody would try first: BM25
-    /// over turns, with and without the name of the speaker before each.
+    /// of one over the rank of the first evidence. The time is that of a client from a question to
+    /// its answer over HTTP. Beside it stands the same ranking asked in memory, and what anybody
+    /// would try first: BM25 over turns, with and without the name of the speaker before each.
     ///
-    /// With `--embedder` turns and questions are embedded too, which is not in the time, and the
-    /// numbers are those of words and meaning together. Beside them stands recall by words alone,
-    /// the nearest vectors of turns, of turns with date and speaker before them, and reciprocal
-    /// rank fusion of BM25 and vectors, both of single turns and of three in a row.
+    /// With `--embedder` turns and questions are embedded too, and the numbers are those of words
+    /// and meaning together, ranked in memory: the program is not asked, and the time is that of
+    /// ranking alone. Beside them stands recall by words alone, the nearest vectors of turns, of
+    /// turns with date and speaker before them, and reciprocal rank fusion of BM25 and vectors,
+    /// both of single turns and of three in a row.
     Recall(recall::Options),
+    /// What it costs the first token that a long story comes to mind.
+    ///
+    /// Stories of 100, 5,000 and 20,000 messages are put into the databases of two servers, on
+    /// SQLite and on `PostgreSQL` if that is installed: one recalls nothing, the other as it comes.
+    /// The same message is sent below the end of each 45 times, the first 5 of which do not count,
+    /// and the time is taken from sending to the first text on a WebSocket. `added_ms` is the
+    /// difference of the medians; `added_in_first_turn_ms` is what the first turn after a start
+    /// takes longer, in which the story is read and indexed.
+    Reminder(reminder::Options),
 }
 
 #[tokio::main]
@@ -92,6 +105,7 @@ async fn main() -> ExitCode {
         Command::Ttft(options) => ttft::run(&options).await,
         Command::Depth(options) => depth::run(&options).await,
         Command::Crash(options) => crash::run(&options).await,
+        Command::Reminder(options) => reminder::run(&options).await,
         Command::Recall(options) => recall::run(&options).await,
     };
     match outcome {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use skald_base::{Db, Dialect, testing};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -45,6 +46,42 @@ pub(crate) struct Server {
     data: PathBuf,
     /// Where the data folder is; kept as long as the server runs.
     _folder: TempDir,
+}
+
+/// A running server, and the databases it is on if they are not its own.
+pub(crate) struct Home {
+    pub(crate) server: Server,
+    pub(crate) databases: Vec<testing::TestDb>,
+}
+
+/// Starts the program on an empty database of this kind; nothing if that is not installed.
+pub(crate) async fn start_on(
+    program: &Path,
+    dialect: Dialect,
+    settings: &[(&str, &str)],
+) -> Result<Option<Home>> {
+    if dialect == Dialect::Sqlite {
+        let server = Server::start(program, settings).await?;
+        return Ok(Some(Home { server, databases: Vec::new() }));
+    }
+    let (Some(core), Some(auth)) = (testing::empty(dialect).await, testing::empty(dialect).await)
+    else {
+        return Ok(None);
+    };
+    let urls = [("SKALD_DATABASE__CORE_URL", &*core.url), ("SKALD_DATABASE__AUTH_URL", &*auth.url)];
+    let settings: Vec<(&str, &str)> = settings.iter().copied().chain(urls).collect();
+    let server = Server::start(program, &settings).await?;
+    Ok(Some(Home { server, databases: vec![core, auth] }))
+}
+
+impl Home {
+    /// A way into the stories of the server.
+    pub(crate) async fn core(&self) -> Result<Db> {
+        match self.databases.first() {
+            Some(core) => Ok(core.db.clone()),
+            None => Ok(Db::open_file(&self.server.core_file()).await?),
+        }
+    }
 }
 
 impl Server {

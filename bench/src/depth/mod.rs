@@ -7,14 +7,14 @@
 //! does hits all alike. What counts is how the medians compare.
 
 mod play;
-mod seed;
-mod tree;
+pub(crate) mod seed;
+pub(crate) mod tree;
 
 use std::{ffi::OsString, path::Path, time::Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
-use skald_base::{Db, Dialect, id::parse_any, testing};
+use skald_base::{Dialect, id::parse_any};
 
 use self::{
     play::{Act, Play},
@@ -23,7 +23,7 @@ use self::{
 use crate::{
     client::{self, Account},
     report::{Times, rounded, say},
-    server::{self, Server},
+    server,
 };
 
 /// Rounds that count, after those that only warm up.
@@ -90,8 +90,10 @@ impl Row {
 
 /// Plays on one database; nothing if it is not there.
 async fn measure(program: &Path, dialect: Dialect) -> Result<Option<(Vec<Row>, f64)>> {
-    let Some((server, db, _databases)) = start(program, dialect).await? else { return Ok(None) };
-    let account = Account::register(client::http()?, &server.url, "freya").await?;
+    let fast = ("SKALD_OFFLINE__TOKENS_PER_SECOND", "0");
+    let Some(home) = server::start_on(program, dialect, &[fast]).await? else { return Ok(None) };
+    let db = home.core().await?;
+    let account = Account::register(client::http()?, &home.server.url, "freya").await?;
     let mut stories = Vec::new();
     for (name, shape) in CASES {
         let began = Instant::now();
@@ -124,27 +126,6 @@ async fn outline(plays: &[Play]) -> Result<f64> {
         }
     }
     Ok(Times::new(times).percentile(50))
-}
-
-/// A server on an empty database, and a way into its stories.
-async fn start(
-    program: &Path,
-    dialect: Dialect,
-) -> Result<Option<(Server, Db, Vec<testing::TestDb>)>> {
-    let fast = ("SKALD_OFFLINE__TOKENS_PER_SECOND", "0");
-    if dialect == Dialect::Sqlite {
-        let server = Server::start(program, &[fast]).await?;
-        let db = Db::open_file(&server.core_file()).await?;
-        return Ok(Some((server, db, Vec::new())));
-    }
-    let (Some(auth), Some(core)) = (testing::empty(dialect).await, testing::empty(dialect).await)
-    else {
-        return Ok(None);
-    };
-    let settings =
-        [fast, ("SKALD_DATABASE__AUTH_URL", &auth.url), ("SKALD_DATABASE__CORE_URL", &core.url)];
-    let server = Server::start(program, &settings).await?;
-    Ok(Some((server, core.db.clone(), vec![auth, core])))
 }
 
 /// Rounds with all sessions in turn.

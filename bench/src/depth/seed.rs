@@ -23,14 +23,14 @@ const WORDS: [&str; 24] = [
 ];
 
 /// The message at which a session of the API begins.
-pub(super) async fn root_of(db: &Db, session: Uuid) -> Result<Uuid> {
+pub(crate) async fn root_of(db: &Db, session: Uuid) -> Result<Uuid> {
     const SQL: &str = "SELECT head_id FROM session WHERE id = $1";
     let (root,): (Uuid,) = db.read(SQL).bind(session).one().await.context("no greeting")?;
     Ok(root)
 }
 
 /// Stores a story below the session's greeting; its head is the end of the main path.
-pub(super) async fn story(db: &Db, session: Uuid, tree: &Tree) -> Result<()> {
+pub(crate) async fn story(db: &Db, session: Uuid, tree: &Tree) -> Result<()> {
     const HEAD: &str = "UPDATE session SET head_id = $2 WHERE id = $1";
     let first = first_moment(db, session, tree).await?;
     let numbers: Vec<usize> = (1..tree.nodes.len()).collect();

@@ -5,47 +5,47 @@ use uuid::Uuid;
 
 /// What a story looks like.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// Levels of the main path below the root.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
     /// The story's side has a swipe at every so many levels, and always at the last one.
-    pub(super) swipe_every: usize,
+    pub(crate) swipe_every: usize,
     /// Another branch begins at every so many levels …
-    pub(super) branch_every: usize,
+    pub(crate) branch_every: usize,
     /// … and has so many messages.
-    pub(super) branch_length: usize,
+    pub(crate) branch_length: usize,
 }
 
 /// A message to store.
 #[derive(Clone, Copy)]
-pub(super) struct Node {
-    pub(super) id: Uuid,
-    pub(super) parent: Option<usize>,
-    pub(super) depth: usize,
-    pub(super) jump: Option<usize>,
+pub(crate) struct Node {
+    pub(crate) id: Uuid,
+    pub(crate) parent: Option<usize>,
+    pub(crate) depth: usize,
+    pub(crate) jump: Option<usize>,
 }
 
 /// A fork: where the main path goes on, and where another branch begins and ends.
 #[derive(Clone, Copy)]
-pub(super) struct Fork {
-    pub(super) main: usize,
-    pub(super) top: usize,
-    pub(super) leaf: usize,
+pub(crate) struct Fork {
+    pub(crate) main: usize,
+    pub(crate) top: usize,
+    pub(crate) leaf: usize,
 }
 
 /// A story, parents before children, in the order in which it was played.
-pub(super) struct Tree {
-    pub(super) nodes: Vec<Node>,
+pub(crate) struct Tree {
+    pub(crate) nodes: Vec<Node>,
     /// The main path, from the root.
-    pub(super) main: Vec<usize>,
+    pub(crate) main: Vec<usize>,
     /// A leaf beside the last message of the main path.
-    pub(super) swipe: usize,
-    pub(super) forks: Vec<Fork>,
+    pub(crate) swipe: usize,
+    pub(crate) forks: Vec<Fork>,
 }
 
 impl Tree {
     /// A story of this shape below a root that is there already.
-    pub(super) fn grow(shape: Shape, root: Uuid) -> Self {
+    pub(crate) fn grow(shape: Shape, root: Uuid) -> Self {
         let root = Node { id: root, parent: None, depth: 0, jump: None };
         let mut tree = Self { nodes: vec![root], main: vec![0], swipe: 0, forks: Vec::new() };
         for level in 1..=shape.depth {
@@ -63,17 +63,17 @@ impl Tree {
     }
 
     /// The last message of the main path.
-    pub(super) fn leaf(&self) -> usize {
+    pub(crate) fn leaf(&self) -> usize {
         self.main.last().copied().unwrap_or_default()
     }
 
     /// A message's id as the graph writes it.
-    pub(super) fn id(&self, node: usize) -> String {
+    pub(crate) fn id(&self, node: usize) -> String {
         format_any("message", self.node(node).id)
     }
 
     #[expect(clippy::indexing_slicing, reason = "nodes are named by their index")]
-    pub(super) fn node(&self, node: usize) -> Node {
+    pub(crate) fn node(&self, node: usize) -> Node {
         self.nodes[node]
     }
 

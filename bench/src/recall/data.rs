@@ -1,13 +1,16 @@
 //! The file of conversations.
 
 use anyhow::{Context, Result, ensure};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct File {
     conversations: Vec<Conversation>,
 }
+
+/// Seconds between two turns of a session.
+const BETWEEN_TURNS: i64 = 20;
 
 /// A conversation of several sessions, with questions on it.
 #[derive(Deserialize)]
@@ -68,6 +71,17 @@ impl Conversation {
     pub(super) fn day(&self, session: u32) -> Option<NaiveDate> {
         let day = self.date(session)?.rsplit(" on ").next()?;
         NaiveDate::parse_from_str(day, "%d %B, %Y").ok()
+    }
+
+    /// When a turn was said: one after the other from the beginning of its session on.
+    pub(super) fn moment(&self, turn: usize) -> Option<DateTime<Utc>> {
+        let session = self.turns.get(turn)?.session;
+        let before = self.turns.iter().take(turn).filter(|other| other.session == session);
+        let seconds = i64::try_from(before.count()).ok()? * BETWEEN_TURNS;
+        let written = self.sessions.iter().find(|other| other.n == session)?;
+        let began = NaiveDateTime::parse_from_str(&written.date, "%I:%M %p on %d %B, %Y").ok();
+        let began = began.or_else(|| Some(self.day(session)?.and_time(NaiveTime::MIN)))?;
+        Some(began.and_utc() + TimeDelta::seconds(seconds))
     }
 
     /// Which turns answer a question.

@@ -54,7 +54,7 @@ pub(super) struct Figures {
 impl Ranker {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Recall => "recall",
+            Self::Recall => "its ranking alone, in memory",
             Self::Words => "BM25 over turns",
             Self::WordsAndSpeaker => "BM25 over speaker and turn",
         }
@@ -62,7 +62,7 @@ impl Ranker {
 
     pub(super) fn key(self) -> &'static str {
         match self {
-            Self::Recall => "recall",
+            Self::Recall => "in_memory",
             Self::Words => "bm25",
             Self::WordsAndSpeaker => "bm25_with_speaker",
         }
@@ -182,6 +182,7 @@ pub(super) fn large<T>(
 }
 
 impl Answer {
+    /// What is found of the evidence among what came to mind, best first.
     pub(super) fn of(question: &Question, evidence: &[usize], ranked: &[usize]) -> Self {
         let found = |depth: usize| {
             let found = ranked.iter().take(depth).filter(|turn| evidence.contains(turn)).count();

@@ -1,7 +1,7 @@
 //! How much of what was said comes to mind again, and how fast.
 //!
 //! A file holds conversations with questions, and for each question the turns that answer it. Each
-//! conversation is a scope of its own. Recall at k is the part of a question's evidence among the
+//! conversation is imported into the real program as a story, and asked there with `recallPreview`. Recall at k is the part of a question's evidence among the
 //! first k turns that come to mind; the overall numbers are means over all questions but the
 //! adversarial ones, which are reckoned apart. Beside it, the same is measured for what anybody
 //! would try first.
@@ -11,11 +11,13 @@ mod data;
 mod dense;
 mod embedder;
 mod measure;
+mod product;
 
-use std::{hint::black_box, path::PathBuf, time::Duration};
+use std::{ffi::OsString, hint::black_box, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
+use skald_base::Dialect;
 use skald_core::recall::Index;
 
 use self::{
@@ -31,6 +33,9 @@ pub(crate) struct Options {
     /// The conversations: JSON in the form that `docs/benchmarks.md` describes.
     #[arg(long)]
     data: PathBuf,
+    /// The database on which the program keeps the conversations.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    database: Database,
     /// Also takes the time in one scope of so many turns: those of the file, again and again.
     #[arg(long, value_name = "TURNS")]
     scope: Option<usize>,
@@ -46,6 +51,24 @@ pub(crate) struct Options {
     /// Prints the result as one JSON object, as the last line.
     #[arg(long)]
     json: bool,
+    /// The cargo that builds the server.
+    #[arg(long, env = "CARGO", default_value = "cargo", hide_env_values = true)]
+    cargo: OsString,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    fn dialect(self) -> Dialect {
+        match self {
+            Self::Sqlite => Dialect::Sqlite,
+            Self::Postgres => Dialect::Postgres,
+        }
+    }
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
@@ -59,7 +82,11 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     };
     let (recall, times) = match &vectors {
         Some(vectors) => dense::run(&conversations, vectors, Way::Recall),
-        None => measure::run(&conversations, Ranker::Recall),
+        None => {
+            let dialect = options.database.dialect();
+            let asked = product::run(&conversations, &options.cargo, dialect).await?;
+            asked.context("PostgreSQL is not installed")?
+        }
     };
     ensure!(!recall.is_empty(), "no question of the file has evidence");
     say(&format!("{:<32}{:>9}{HEAD}", "", "questions"));
@@ -77,12 +104,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         say(&whole.row(name));
         baselines.insert(key.into(), Value::Object(whole.json()));
     };
-    for ranker in [Ranker::Words, Ranker::WordsAndSpeaker] {
+    for ranker in [Ranker::Recall, Ranker::Words, Ranker::WordsAndSpeaker] {
         stand_beside(ranker.name(), ranker.key(), &measure::run(&conversations, ranker).0);
     }
     if let Some(vectors) = &vectors {
-        let words = measure::run(&conversations, Ranker::Recall).0;
-        stand_beside("recall without the embedder", "recall_by_words", &words);
         for way in Way::BASELINES {
             stand_beside(way.name(), way.key(), &dense::run(&conversations, vectors, way).0);
         }
