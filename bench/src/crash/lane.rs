@@ -34,7 +34,8 @@ const WATCHED: usize = 4;
 const FUSE: std::ops::RangeInclusive<u64> = 50..=2500;
 /// So soon after a server is ready all replies have ended.
 const SETTLED: Duration = Duration::from_secs(5);
-/// On PostgreSQL the lease of a dead process, 10 s, has to run out first.
+/// On PostgreSQL a lease, 10 s, has to run out first: that of a dead process, or of one that never
+/// learnt of a commit, because its connection died under it, and so does not write the reply.
 const TAKEN_OVER: Duration = Duration::from_secs(15);
 
 /// A database, and the program on it.
@@ -113,7 +114,7 @@ impl Lane {
         world.model.write_quickly();
         self.rebuild(world, blow, &mut ruins).await?;
         drop(storm);
-        self.settle(world, &mut ruins, blow).await?;
+        self.settle(world, &mut ruins).await?;
         self.check(world, ruins).await?;
         world.tally.round_done();
         Ok(())
@@ -186,12 +187,11 @@ impl Lane {
     }
 
     /// Waits until all replies have ended, as they must soon.
-    async fn settle(&self, world: &mut World, ruins: &mut Ruins, blow: Blow) -> Result<()> {
+    async fn settle(&self, world: &mut World, ruins: &mut Ruins) -> Result<()> {
         for story in &mut ruins.stories {
             check::sign_in(story, &mut world.tally).await;
         }
-        let waits_for_lease = self.postgres && !blow.spares_skald();
-        let within = if waits_for_lease { TAKEN_OVER } else { SETTLED };
+        let within = if self.postgres { TAKEN_OVER } else { SETTLED };
         match check::settle(&ruins.stories, within).await? {
             Some(time) => world.tally.settled_after(time),
             None => world.tally.fault(Fault::NonTerminal, format!("after {within:?} replies run")),
