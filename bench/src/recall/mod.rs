@@ -80,13 +80,12 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         Some(embedder) => Some(dense::embed(&conversations, embedder).await?),
         None => None,
     };
-    let (recall, times) = match &vectors {
-        Some(vectors) => dense::run(&conversations, vectors, Way::Recall),
-        None => {
-            let dialect = options.database.dialect();
-            let asked = product::run(&conversations, &options.cargo, dialect).await?;
-            asked.context("PostgreSQL is not installed")?
-        }
+    let (recall, times) = if let Some(vectors) = &vectors {
+        dense::run(&conversations, vectors, Way::Recall)
+    } else {
+        let dialect = options.database.dialect();
+        let asked = product::run(&conversations, &options.cargo, dialect).await?;
+        asked.context("PostgreSQL is not installed")?
     };
     ensure!(!recall.is_empty(), "no question of the file has evidence");
     say(&format!("{:<32}{:>9}{HEAD}", "", "questions"));
