@@ -10,7 +10,9 @@ const LISTS = {
   active: { holds: ({ archivedAt }) => !archivedAt, order: newest('lastActivityAt') },
   archived: { holds: ({ archivedAt }) => archivedAt, order: newest('lastActivityAt') },
   ofTheSea: {
-    holds: ({ archivedAt, tags }) => !archivedAt && tags.includes('sea'),
+    // The server knows a tag in any case, too.
+    holds: ({ archivedAt, tags }) =>
+      !archivedAt && tags.some((tag) => tag.toLowerCase() === 'sea'),
     order: newest('createdAt'),
   },
 };
