@@ -125,8 +125,8 @@ fn is_copy(message: &Message, old: &Message) -> bool {
     // A fork of a reply that was being written has all its text so far; the reply itself loses
     // what had not been saved when its process died.
     let lost_some = old.status == "INTERRUPTED" && message.content.starts_with(&old.content);
-    // Of which nothing had been saved begins anew.
-    let lost_all = old.attempt > Some(1) && message.attempt < old.attempt;
+    // Of which nothing had been saved begins anew; the fork ends where it was taken.
+    let lost_all = message.status == "INTERRUPTED" && message.attempt < old.attempt;
     let has_said = old.content.starts_with(&message.content)
         || old.revisions.contains(&message.content)
         || lost_some

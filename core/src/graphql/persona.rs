@@ -79,8 +79,8 @@ impl Persona {
         facts(ctx, FactOwner::Persona(self.row_id), forward(first, after)).await
     }
 
-    /// The lorebooks attached to this person that you may read, in order; 32 at most, 20 a page unless told
-    /// otherwise. The cursor is a lorebook's id.
+    /// The lorebooks attached to this person that you may read, in order; 32 at most, 20 a
+    /// page unless told otherwise. The cursor is a lorebook's id.
     #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn lorebooks(
         &self,

@@ -279,8 +279,8 @@ impl Session {
         Ok(page(slice, total, |message| time_cursor(message.0.created_at, message.0.id)))
     }
 
-    /// The lorebooks attached to the session itself that you may read, in order; 32 at most, 20 a page unless told
-    /// otherwise. The cursor is a lorebook's id.
+    /// The lorebooks attached to the session itself that you may read, in order; 32 at most, 20 a
+    /// page unless told otherwise. The cursor is a lorebook's id.
     #[graphql(complexity = "cost(first, None, child_complexity)")]
     async fn lorebooks(
         &self,
